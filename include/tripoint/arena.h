@@ -1,0 +1,128 @@
+/*
+ * tripoint/arena.h - one block of memory, divided into regions that never move.
+ *
+ * An arena is a reservation of address space backed by segments of at most 512 MiB that are
+ * added as they are needed. A region is a page-aligned, page-padded range of one segment. It has
+ * a handle, a label, a word in the arena's synchronizer (sync.h) and, once somebody asks, one
+ * native view for each technology (view.h). Regions never move while a handle to them lives.
+ *
+ * Backing decides who can see the pages without a copy:
+ *   memfd    - the default: sealed against shrinking, growing and further seals. Wasm guests,
+ *              GPU drivers that take shared memory, and other processes see the same pages.
+ *   private  - anonymous memory, for GPU drivers that refuse fd-backed memory (amdgpu). Has no
+ *              second mapping: a Wasm view is then a counted staging copy, export is refused.
+ *
+ * Ownership: tri_arena_create() gives the arena to the caller; regions belong to the arena.
+ *            Freeing a region while claims or engine views live dooms it: its handle is stale at
+ *            once, its pages are reused only after the last of them has ended. A region's pages
+ *            are zero when it is allocated.
+ * Threads:   every function may be called from any thread at any time, except that
+ *            tri_arena_destroy() must not run beside another call on the same arena.
+ * Errors:    TRI_BAD_HANDLE for a handle that is stale, foreign, freed twice or made up;
+ *            TRI_NO_MEMORY names what holds the memory.
+ *
+ * Copyright the Tripoint authors. SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TRIPOINT_ARENA_H
+#define TRIPOINT_ARENA_H
+
+#include <tripoint/common.h>
+#include <tripoint/error.h>
+
+TRI_BEGIN_DECLS
+
+struct tri_arena;
+struct tri_layout;
+
+/** Where an arena's pages come from. */
+enum tri_backing {
+    TRI_BACKING_MEMFD = 0,
+    TRI_BACKING_PRIVATE = 1
+};
+
+/** A segment is never larger: larger imports lose the device on some drivers (docs/engines.md). */
+#define TRI_SEGMENT_MAX_BYTES ((uint64_t)512 << 20)
+/** Regions an arena can hold at once. */
+#define TRI_REGION_MAX 65536u
+#define TRI_LABEL_BYTES 48
+
+/** Parameters of tri_arena_create(): set struct_bytes, leave the rest zero for the defaults. */
+struct tri_arena_params {
+    size_t struct_bytes;     /**< sizeof(struct tri_arena_params) */
+    uint64_t capacity_bytes; /**< most bytes of regions at once; default 8 GiB of address space */
+    enum tri_backing backing;
+    bool huge_pages;         /**< ask for huge pages; tri_arena_stats says what came of it */
+    const char *label;       /**< shown in errors and traces; copied; default "arena" */
+};
+
+/** Parameters of tri_region_allocate(): set struct_bytes and size_bytes, zero means default. */
+struct tri_region_params {
+    size_t struct_bytes; /**< sizeof(struct tri_region_params) */
+    uint64_t size_bytes; /**< 1 … TRI_SEGMENT_MAX_BYTES; padded to whole pages */
+    const char *label;   /**< copied, cut at TRI_LABEL_BYTES - 1; default "region N" */
+    bool prefault;       /**< touch the pages now rather than at first use */
+};
+
+/** What a region is. Numbers, no pointers: it stays true as long as the handle lives. */
+struct tri_region_info {
+    uint64_t size_bytes;   /**< as asked */
+    uint64_t mapped_bytes; /**< in whole pages */
+    uint64_t offset_bytes; /**< from the arena's base address */
+    uint32_t index;        /**< its number in the synchronizer: 0 … TRI_REGION_MAX - 1 */
+    uint32_t segment;      /**< which segment */
+    uint64_t segment_offset_bytes;
+    char label[TRI_LABEL_BYTES];
+};
+
+struct tri_arena_stats {
+    uint64_t capacity_bytes;   /**< the limit */
+    uint64_t segment_bytes;    /**< backed by segments now */
+    uint64_t used_bytes;       /**< in live or doomed regions, page padding included */
+    uint64_t high_water_bytes; /**< the most used_bytes has been */
+    uint64_t largest_free_bytes; /**< the largest hole in the present segments */
+    uint32_t regions;          /**< live */
+    uint32_t doomed;           /**< freed, still held by a claim or a view */
+    uint32_t segments;
+    uint32_t views;            /**< native views alive: GPU imports, tensors, guest windows */
+    bool huge_pages;           /**< asked for and granted */
+};
+
+TRI_API TRI_MUST_USE tri_status tri_arena_create(const struct tri_arena_params *params, struct tri_arena **out,
+                                                 struct tri_error *err);
+
+/** Destroys the arena and sets *arena to NULL. NULL and pointer to NULL are accepted. With work in
+ * flight the arena is doomed and its memory is given back when the last claim or view ends. */
+TRI_API void tri_arena_destroy(struct tri_arena **arena);
+
+/** Waits until nothing is in flight: no claim is held and no freed region is still in use. */
+TRI_API TRI_MUST_USE tri_status tri_arena_drain(struct tri_arena *arena, uint64_t timeout_ns, struct tri_error *err);
+
+/** Allocates a region of `size_bytes` (the `allocateShared` of the asked interface). */
+TRI_API TRI_MUST_USE tri_status tri_arena_allocate_shared(struct tri_arena *arena, uint64_t size_bytes,
+                                                          tri_handle *out, struct tri_error *err);
+
+/** Frees it (the `freeShared` of the asked interface). A second free is TRI_BAD_HANDLE. */
+TRI_API TRI_MUST_USE tri_status tri_arena_free_shared(struct tri_arena *arena, tri_handle region,
+                                                      struct tri_error *err);
+
+/** tri_arena_allocate_shared() with a label and options. */
+TRI_API TRI_MUST_USE tri_status tri_region_allocate(struct tri_arena *arena, const struct tri_region_params *params,
+                                                    tri_handle *out, struct tri_error *err);
+
+TRI_API TRI_MUST_USE tri_status tri_region_info(const struct tri_arena *arena, tri_handle region,
+                                                struct tri_region_info *out, struct tri_error *err);
+
+/**
+ * States what the region holds now (see view.h). A layout that does not fit into the region's
+ * size is TRI_INVALID_ARGUMENT. A fresh region is a flat array of bytes.
+ */
+TRI_API TRI_MUST_USE tri_status tri_region_set_layout(struct tri_arena *arena, tri_handle region,
+                                                      const struct tri_layout *layout, struct tri_error *err);
+TRI_API TRI_MUST_USE tri_status tri_region_layout(const struct tri_arena *arena, tri_handle region,
+                                                  struct tri_layout *out, struct tri_error *err);
+
+TRI_API void tri_arena_stats(const struct tri_arena *arena, struct tri_arena_stats *out);
+
+TRI_END_DECLS
+
+#endif

@@ -1,0 +1,156 @@
+/*
+ * tripoint/pipeline.h - stages over regions: checked once, prepared once, run many times.
+ *
+ * A *runtime* is an arena with engines that are opened when a stage first needs them, side by
+ * side. A *stage* is technology + operation + input handles + output handles + parameters. A
+ * *plan* is a list of stages that has been checked (shapes, kinds, in-place, claims) and prepared
+ * (shaders, tensors, guest windows); running it allocates nothing of ours and copies nothing.
+ * A *pipeline* is a plan written down as JSON (docs/pipelines.md) with named regions.
+ *
+ * An operand that a stage leaves out is bound to the latest earlier output of the kind it needs:
+ * that is how `apply_mask` receives the mask that `segment` made. Two candidates are an error
+ * that names both. A stage whose input and output are one region works in place when its
+ * operation can; otherwise a region of the pipeline's own gets fresh pages behind it, and a
+ * caller's handle is an error that says so.
+ *
+ * Ownership: objects belong to who created them; destroy plans and pipelines before their runtime.
+ * Threads:   a plan or pipeline runs one frame at a time; different plans may run at once.
+ * Errors:    a failed stage poisons what it was writing, releases every claim, and the error names
+ *            engine, stage, region and cause. TRI_BAD_PIPELINE when stages do not fit together;
+ *            TRI_PARSE with line, column and key when JSON is wrong.
+ *
+ * Copyright the Tripoint authors. SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TRIPOINT_PIPELINE_H
+#define TRIPOINT_PIPELINE_H
+
+#include <tripoint/engine.h>
+#include <tripoint/ledger.h>
+
+TRI_BEGIN_DECLS
+
+struct tri_runtime;
+struct tri_plan;
+struct tri_pipeline;
+struct tri_image_pipeline;
+
+struct tri_runtime_params {
+    size_t struct_bytes;                   /**< sizeof(struct tri_runtime_params) */
+    const struct tri_arena_params *arena;  /**< NULL: the defaults */
+    const struct tri_engine_params *engines[TRI_TECHNOLOGY_COUNT]; /**< NULL entries: the defaults; copied */
+};
+
+TRI_API TRI_MUST_USE tri_status tri_runtime_create(const struct tri_runtime_params *params, struct tri_runtime **out,
+                                                   struct tri_error *err);
+TRI_API void tri_runtime_destroy(struct tri_runtime **runtime);
+TRI_API struct tri_arena *tri_runtime_arena(struct tri_runtime *runtime);
+/** The engine of a technology, opened by the first call (or by the first plan that needs it). */
+TRI_API TRI_MUST_USE tri_status tri_runtime_engine(struct tri_runtime *runtime, enum tri_technology technology,
+                                                   struct tri_engine **out, struct tri_error *err);
+/** Begins opening an engine in the background; returns at once. A failure is told by the call that needs it. */
+TRI_API void tri_runtime_warm(struct tri_runtime *runtime, enum tri_technology technology);
+
+#define TRI_STAGE_OPERANDS_MAX 8
+#define TRI_STAGES_MAX 256
+
+/** One stage over handles. */
+struct tri_stage {
+    size_t struct_bytes; /**< sizeof(struct tri_stage) */
+    enum tri_technology technology;
+    const char *operation;     /**< "resize" */
+    const char *name;          /**< shown in errors and traces; NULL: the operation's name */
+    tri_handle input;          /**< first input; TRI_HANDLE_NONE when `inputs` lists them or to bind by kind */
+    tri_handle output;         /**< first output */
+    const tri_handle *inputs;  /**< all inputs in order; NULL: just `input` */
+    size_t input_count;
+    const tri_handle *outputs; /**< all outputs in order; NULL: just `output` */
+    size_t output_count;
+    const struct tri_param *params;
+    size_t param_count;
+};
+
+/** How one run went. */
+struct tri_run_params {
+    size_t struct_bytes;       /**< sizeof(struct tri_run_params) */
+    uint64_t timeout_ns;       /**< waiting for claims and for engines, a stage; 0: 30 s */
+    struct tri_cancel *cancel; /**< may be NULL */
+    bool require_zero_copy;    /**< a copy between stages is TRI_COPY_REFUSED, naming stage, region and cause */
+};
+
+/** Checks and prepares. Strings and arrays are copied. Region layouts are read from the arena and, after each run,
+ * the outputs' layouts are written there. */
+TRI_API TRI_MUST_USE tri_status tri_plan_create(struct tri_runtime *runtime, const struct tri_stage *stages,
+                                                size_t count, struct tri_plan **out, struct tri_error *err);
+TRI_API TRI_MUST_USE tri_status tri_plan_run(struct tri_plan *plan, const struct tri_run_params *params,
+                                             struct tri_error *err);
+TRI_API void tri_plan_destroy(struct tri_plan **plan);
+
+/** What stage `index` was and took in the last run; false past the last stage. */
+struct tri_stage_report {
+    const char *name;
+    const char *operation;
+    enum tri_technology technology;
+    bool in_place;
+    uint64_t wait_ns; /**< for its claims */
+    uint64_t run_ns;  /**< in the engine */
+};
+TRI_API bool tri_plan_report(const struct tri_plan *plan, size_t index, struct tri_stage_report *out);
+
+/** Plan, run, destroy in one call (the `executeZeroCopy` of the asked interface). */
+TRI_API TRI_MUST_USE tri_status tri_execute_zero_copy(struct tri_runtime *runtime, const struct tri_stage *stages,
+                                                      size_t count, struct tri_error *err);
+
+/* ---- pipelines: the JSON form ------------------------------------------------------------- */
+
+/** `name_or_path`: a path when it contains '/' or ends in ".json", else the name of a shipped pipeline. Begins to
+ * open the engines that it needs. */
+TRI_API TRI_MUST_USE tri_status tri_pipeline_load(struct tri_runtime *runtime, const char *name_or_path,
+                                                  struct tri_pipeline **out, struct tri_error *err);
+/** The same from text; `origin` is what errors call it. */
+TRI_API TRI_MUST_USE tri_status tri_pipeline_parse(struct tri_runtime *runtime, const char *text, size_t bytes,
+                                                   const char *origin, struct tri_pipeline **out,
+                                                   struct tri_error *err);
+TRI_API void tri_pipeline_destroy(struct tri_pipeline **pipeline);
+
+/** Overrides a parameter: "resize.width=256"; the stage by name or by number from 0. Before tri_pipeline_plan(). */
+TRI_API TRI_MUST_USE tri_status tri_pipeline_set(struct tri_pipeline *pipeline, const char *assignment,
+                                                 struct tri_error *err);
+/** States what will be put into an input of the pipeline. Before tri_pipeline_plan(); later it unplans. */
+TRI_API TRI_MUST_USE tri_status tri_pipeline_set_input(struct tri_pipeline *pipeline, const char *region,
+                                                       const struct tri_layout *layout, struct tri_error *err);
+/** Works out every layout and allocates the regions. Needs no engine, so decoding can begin meanwhile. */
+TRI_API TRI_MUST_USE tri_status tri_pipeline_plan(struct tri_pipeline *pipeline, struct tri_error *err);
+/** Prepares every stage, engines side by side. tri_pipeline_run() does it when it has not been done. */
+TRI_API TRI_MUST_USE tri_status tri_pipeline_prepare(struct tri_pipeline *pipeline, struct tri_error *err);
+TRI_API TRI_MUST_USE tri_status tri_pipeline_run(struct tri_pipeline *pipeline, const struct tri_run_params *params,
+                                                 struct tri_error *err);
+/** The handle and final layout of a named region, after tri_pipeline_plan(). `layout` may be NULL. */
+TRI_API TRI_MUST_USE tri_status tri_pipeline_region(struct tri_pipeline *pipeline, const char *region,
+                                                    tri_handle *out, struct tri_layout *layout,
+                                                    struct tri_error *err);
+/** The pipeline's only (or first) input and output by name. Never NULL. */
+TRI_API const char *tri_pipeline_input(const struct tri_pipeline *pipeline);
+TRI_API const char *tri_pipeline_output(const struct tri_pipeline *pipeline);
+TRI_API const char *tri_pipeline_name(const struct tri_pipeline *pipeline);
+TRI_API bool tri_pipeline_report(const struct tri_pipeline *pipeline, size_t index, struct tri_stage_report *out);
+
+/* ---- ZeroCopyImagePipeline ---------------------------------------------------------------- */
+
+/** RGBA bytes in, RGBA bytes out, over a pipeline of one image input and one image output. `runtime` may be NULL: one
+ * is made and owned. `pipeline` NULL means "cutout". */
+TRI_API TRI_MUST_USE tri_status tri_image_pipeline_create(struct tri_runtime *runtime, const char *pipeline,
+                                                          struct tri_image_pipeline **out, struct tri_error *err);
+/**
+ * `pixels` and `result`: height × width × 4 bytes of RGBA, tight; they may be the same. Exactly two copies, both at
+ * the border: in and out. The first call at a new size plans and prepares; later ones at that size only run.
+ */
+TRI_API TRI_MUST_USE tri_status tri_image_pipeline_process(struct tri_image_pipeline *image_pipeline,
+                                                           const uint8_t *pixels, uint32_t width, uint32_t height,
+                                                           uint8_t *result, struct tri_error *err);
+/** The arena whose ledger tells the copies. */
+TRI_API struct tri_arena *tri_image_pipeline_arena(struct tri_image_pipeline *image_pipeline);
+TRI_API void tri_image_pipeline_destroy(struct tri_image_pipeline **image_pipeline);
+
+TRI_END_DECLS
+
+#endif

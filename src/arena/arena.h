@@ -1,0 +1,50 @@
+/*
+ * The arena's inside, for the rooms above: resolved regions, pins, and who is told when a region is freed.
+ */
+#ifndef TRIPOINT_ARENA_ARENA_H
+#define TRIPOINT_ARENA_ARENA_H
+
+#include <tripoint/arena.h>
+
+struct trii_ledger;
+
+/* A region as engines see it: checked once, plain numbers. `label` lives as long as the region is pinned. */
+struct trii_region {
+    struct tri_arena *arena;
+    tri_handle handle;
+    uint32_t index;        /* below TRI_REGION_MAX; the synchronizer's word, and a key for engines' tables */
+    uint32_t generation;   /* differs between two regions that had the same index */
+    uint8_t *bytes;        /* page-aligned, read and write for this process */
+    uint64_t size_bytes;   /* as asked */
+    uint64_t mapped_bytes; /* whole pages */
+    int fd;                /* the segment's memfd, or -1 on a private arena */
+    uint64_t fd_offset;
+    const char *label;
+};
+
+/* Checks a handle. The result is only as good as the handle: use a pin to keep pages. */
+tri_status trii_arena_resolve(const struct tri_arena *arena, tri_handle handle, struct trii_region *out,
+                              struct tri_error *err);
+
+/* Resolves and keeps the region's pages and label until trii_arena_unpin(): a region that is freed while pinned is
+ * doomed, not reused. Every native view, prepared stage and host borrow holds a pin. */
+tri_status trii_arena_pin(struct tri_arena *arena, tri_handle handle, struct trii_region *out, struct tri_error *err);
+void trii_arena_unpin(struct tri_arena *arena, uint32_t index);
+
+/* Told when a region is freed (its handle is stale already, its pages still there): let go of native views, now or
+ * later, and unpin. Called from the freeing thread without the arena's lock; may not allocate regions. */
+struct trii_region_watch {
+    void (*freed)(void *user, uint32_t index, uint32_t generation);
+    void *user;
+    struct trii_region_watch *next; /* private to the arena */
+};
+void trii_arena_watch(struct tri_arena *arena, struct trii_region_watch *watch);
+void trii_arena_unwatch(struct tri_arena *arena, struct trii_region_watch *watch);
+
+/* Engines tell how many native views they hold (statistics). */
+void trii_arena_count_views(struct tri_arena *arena, int32_t change);
+
+struct trii_ledger *trii_arena_ledger(const struct tri_arena *arena);
+enum tri_backing trii_arena_backing(const struct tri_arena *arena);
+
+#endif

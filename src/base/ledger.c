@@ -1,0 +1,58 @@
+#include "base/ledger.h"
+
+#include "base/atomic.h"
+#include "base/status.h"
+
+#include <string.h>
+
+void trii_ledger_init(struct trii_ledger *ledger) {
+    *ledger = (struct trii_ledger){.line_count = 0};
+    pthread_mutex_init(&ledger->lock, NULL);
+}
+
+void trii_ledger_finish(struct trii_ledger *ledger) {
+    pthread_mutex_destroy(&ledger->lock);
+}
+
+static bool same(const struct tri_ledger_line *a, const struct tri_ledger_line *b) {
+    return a->place == b->place && strcmp(a->stage, b->stage) == 0 && strcmp(a->region, b->region) == 0 &&
+           strcmp(a->cause, b->cause) == 0;
+}
+
+/* Finds the line, or makes it; the last slot is kept for "other". Called with the lock held. */
+static struct tri_ledger_line *line_for(struct trii_ledger *ledger, const struct tri_ledger_line *key) {
+    for (size_t i = 0; i < ledger->line_count; i++)
+        if (same(&ledger->lines[i], key))
+            return &ledger->lines[i];
+    if (ledger->line_count < TRII_LEDGER_LINES - 2) {
+        ledger->lines[ledger->line_count] = *key;
+        return &ledger->lines[ledger->line_count++];
+    }
+    /* two last slots, one a place */
+    struct tri_ledger_line other = {.place = key->place, .cause = "other"};
+    for (size_t i = TRII_LEDGER_LINES - 2; i < ledger->line_count; i++)
+        if (same(&ledger->lines[i], &other))
+            return &ledger->lines[i];
+    ledger->lines[ledger->line_count] = other;
+    return &ledger->lines[ledger->line_count++];
+}
+
+void trii_ledger_count(struct trii_ledger *ledger, const struct trii_copy *copy, uint64_t bytes) {
+    struct tri_ledger_line key = {.place = copy->place};
+    trii_name_copy(key.stage, sizeof key.stage, copy->stage ? copy->stage : "");
+    trii_name_copy(key.region, sizeof key.region, copy->region ? copy->region : "");
+    trii_name_copy(key.cause, sizeof key.cause, copy->cause ? copy->cause : "unnamed");
+    trii_add_relaxed(&ledger->bytes[copy->place], bytes);
+    trii_add_relaxed(&ledger->copies[copy->place], 1);
+    pthread_mutex_lock(&ledger->lock);
+    struct tri_ledger_line *line = line_for(ledger, &key);
+    line->bytes += bytes;
+    line->copies++;
+    pthread_mutex_unlock(&ledger->lock);
+}
+
+void trii_ledger_copy(struct trii_ledger *ledger, const struct trii_copy *copy, void *to, const void *from,
+                      uint64_t bytes) {
+    memcpy(to, from, (size_t)bytes); /* the one copy of payload in the library */
+    trii_ledger_count(ledger, copy, bytes);
+}

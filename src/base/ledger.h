@@ -1,0 +1,39 @@
+/*
+ * The ledger's inside: the only place where payload bytes may be copied. Lives in an arena; the
+ * public face is <tripoint/ledger.h>.
+ */
+#ifndef TRIPOINT_BASE_LEDGER_H
+#define TRIPOINT_BASE_LEDGER_H
+
+#include <tripoint/ledger.h>
+
+#include <pthread.h>
+
+#define TRII_LEDGER_LINES 128
+
+struct trii_ledger {
+    pthread_mutex_t lock;
+    _Atomic uint64_t bytes[2];  /* by enum tri_ledger_place */
+    _Atomic uint64_t copies[2];
+    size_t line_count;
+    struct tri_ledger_line lines[TRII_LEDGER_LINES];
+};
+
+/* What is copied, and why: the words of the line. Strings are read during the call only. */
+struct trii_copy {
+    enum tri_ledger_place place;
+    const char *stage;  /* NULL is "" */
+    const char *region; /* NULL is "" */
+    const char *cause;
+};
+
+void trii_ledger_init(struct trii_ledger *ledger);
+void trii_ledger_finish(struct trii_ledger *ledger);
+
+/* Copies `bytes` from `from` to `to` (they must not overlap) and writes the line. */
+void trii_ledger_copy(struct trii_ledger *ledger, const struct trii_copy *copy, void *to, const void *from,
+                      uint64_t bytes);
+/* Writes the line of a copy that a library made at our request (GPU readback, ...). */
+void trii_ledger_count(struct trii_ledger *ledger, const struct trii_copy *copy, uint64_t bytes);
+
+#endif

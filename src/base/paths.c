@@ -1,0 +1,96 @@
+#include "base/paths.h"
+
+#include "base/alloc.h"
+#include "base/status.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The folder that holds libtripoint, as the loader found it; "" when it can't be told. */
+static void library_folder(char *out, size_t bytes) {
+    Dl_info info;
+    static const int inside = 0; /* any object of this library */
+    out[0] = '\0';
+    if (!dladdr(&inside, &info) || !info.dli_fname)
+        return;
+    char *real = realpath(info.dli_fname, NULL);
+    if (!real)
+        return;
+    char *slash = strrchr(real, '/');
+    if (slash) {
+        *slash = '\0';
+        snprintf(out, bytes, "%s", real);
+    }
+    free(real);
+}
+
+/* Tries root/relative; on failure appends root to the list of places searched. Takes `root` over. */
+static char *try_root(char *root, const char *relative, char *searched, size_t searched_bytes) {
+    if (!root)
+        return NULL;
+    char *path = trii_format("%s/%s", root, relative);
+    if (path && access(path, R_OK) == 0) {
+        trii_free(root);
+        return path;
+    }
+    size_t used = strlen(searched);
+    snprintf(searched + used, searched_bytes - used, "%s%s", used ? ", " : "", root);
+    trii_free(path);
+    trii_free(root);
+    return NULL;
+}
+
+char *trii_path_cache(void) {
+    const char *own = getenv("TRIPOINT_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (own && own[0])
+        return trii_strdup(own);
+    if (xdg && xdg[0] == '/')
+        return trii_format("%s/tripoint", xdg);
+    if (home && home[0] == '/')
+        return trii_format("%s/.cache/tripoint", home);
+    return NULL;
+}
+
+tri_status trii_path_data(const char *relative, char **out, struct tri_error *err) {
+    char folder[4096], searched[320] = "";
+    const char *own = getenv("TRIPOINT_DATA");
+    char *found = NULL;
+    library_folder(folder, sizeof folder);
+    if (own && own[0])
+        found = try_root(trii_strdup(own), relative, searched, sizeof searched);
+    else if (folder[0]) {
+        found = try_root(trii_format("%s/../share/tripoint", folder), relative, searched, sizeof searched);
+        if (!found)
+            found = try_root(trii_format("%s/../../share/tripoint", folder), relative, searched, sizeof searched);
+    }
+    if (!found)
+        return trii_fail(err, TRI_NOT_FOUND, "%s is not among Tripoint's data (searched: %s); set TRIPOINT_DATA to its folder",
+                         relative, searched[0] ? searched : "nowhere");
+    *out = found;
+    return TRI_OK;
+}
+
+tri_status trii_path_engine(const char *relative, char **out, struct tri_error *err) {
+    char folder[4096], searched[320] = "";
+    const char *own = getenv("TRIPOINT_ENGINES");
+    char *found = NULL;
+    if (own && own[0])
+        found = try_root(trii_strdup(own), relative, searched, sizeof searched);
+    else {
+        char *cache = trii_path_cache();
+        library_folder(folder, sizeof folder);
+        if (cache)
+            found = try_root(trii_format("%s/engines", cache), relative, searched, sizeof searched);
+        if (!found && folder[0])
+            found = try_root(trii_format("%s/tripoint/engines", folder), relative, searched, sizeof searched);
+        trii_free(cache);
+    }
+    if (!found)
+        return trii_fail(err, TRI_ENGINE_UNAVAILABLE, "%s is not installed (searched: %s); run scripts/setup, or set TRIPOINT_ENGINES",
+                         relative, searched[0] ? searched : "nowhere");
+    *out = found;
+    return TRI_OK;
+}

@@ -1,0 +1,201 @@
+#include "base/sys.h"
+
+#include "base/alloc.h"
+#include "base/atomic.h"
+#include "base/fault.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14; Debian 12's libc headers may lack it */
+#endif
+
+static int prot_bits(enum trii_protection protection) {
+    switch (protection) {
+    case TRII_PROT_READ:
+        return PROT_READ;
+    case TRII_PROT_READ_WRITE:
+        return PROT_READ | PROT_WRITE;
+    case TRII_PROT_NONE:
+        break;
+    }
+    return PROT_NONE;
+}
+
+int trii_sys_memfd(const char *name, uint64_t bytes, bool huge, int *out) {
+    if (trii_fault_now(TRII_FAULT_MEMFD))
+        return EMFILE;
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | (huge ? MFD_HUGETLB : 0u));
+    if (fd < 0)
+        return errno;
+    int failed = trii_fault_now(TRII_FAULT_FTRUNCATE) ? ENOSPC : 0;
+    if (!failed && ftruncate(fd, (off_t)bytes) != 0)
+        failed = errno;
+    if (!failed && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+        failed = errno;
+    if (failed) {
+        close(fd);
+        return failed;
+    }
+    *out = fd;
+    return 0;
+}
+
+static int map(void *at, uint64_t bytes, int protection, int flags, int fd, uint64_t offset, void **out) {
+    if (trii_fault_now(TRII_FAULT_MMAP))
+        return ENOMEM;
+    void *got = mmap(at, (size_t)bytes, protection, flags, fd, (off_t)offset);
+    if (got == MAP_FAILED)
+        return errno;
+    if (out)
+        *out = got;
+    return 0;
+}
+
+int trii_sys_reserve(uint64_t bytes, void **out) {
+    return map(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, out);
+}
+
+int trii_sys_map_fd(void *at, uint64_t bytes, int fd, uint64_t offset, enum trii_protection protection, bool populate) {
+    return map(at, bytes, prot_bits(protection), MAP_SHARED | MAP_FIXED | (populate ? MAP_POPULATE : 0), fd, offset,
+               NULL);
+}
+
+int trii_sys_map_private(void *at, uint64_t bytes, enum trii_protection protection) {
+    return map(at, bytes, prot_bits(protection), MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0, NULL);
+}
+
+int trii_sys_unreserve(void *at, uint64_t bytes) {
+    return map(at, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0, NULL);
+}
+
+int trii_sys_unmap(void *at, uint64_t bytes) {
+    return munmap(at, (size_t)bytes) == 0 ? 0 : errno;
+}
+
+int trii_sys_protect(void *at, uint64_t bytes, enum trii_protection protection) {
+    if (trii_fault_now(TRII_FAULT_MPROTECT))
+        return ENOMEM;
+    return mprotect(at, (size_t)bytes, prot_bits(protection)) == 0 ? 0 : errno;
+}
+
+int trii_sys_populate(void *at, uint64_t bytes) {
+    return madvise(at, (size_t)bytes, MADV_POPULATE_WRITE) == 0 ? 0 : errno;
+}
+
+int trii_sys_punch(int fd, uint64_t offset, uint64_t bytes) {
+    return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes) == 0 ? 0 : errno;
+}
+
+int trii_sys_discard(void *at, uint64_t bytes) {
+    return madvise(at, (size_t)bytes, MADV_DONTNEED) == 0 ? 0 : errno;
+}
+
+int trii_sys_advise_huge(void *at, uint64_t bytes) {
+    return madvise(at, (size_t)bytes, MADV_HUGEPAGE) == 0 ? 0 : errno;
+}
+
+void trii_sys_close(int fd) {
+    if (fd >= 0)
+        close(fd);
+}
+
+int trii_sys_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns, bool shared) {
+    struct timespec limit = {.tv_sec = (time_t)(timeout_ns / 1000000000u), .tv_nsec = (long)(timeout_ns % 1000000000u)};
+    struct timespec *until = timeout_ns == TRI_FOREVER ? NULL : &limit;
+    if (trii_fault_now(TRII_FAULT_FUTEX))
+        return 0;
+    long r = syscall(SYS_futex, word, FUTEX_WAIT | (shared ? 0 : FUTEX_PRIVATE_FLAG), expected, until, NULL, 0);
+    if (r == 0 || errno == EINTR)
+        return 0;
+    return errno;
+}
+
+void trii_sys_futex_wake(_Atomic uint32_t *word, int32_t count, bool shared) {
+    int kept = errno; /* callable from a signal handler */
+    syscall(SYS_futex, word, FUTEX_WAKE | (shared ? 0 : FUTEX_PRIVATE_FLAG), count, NULL, NULL, 0);
+    errno = kept;
+}
+
+uint64_t trii_sys_now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t trii_sys_deadline(uint64_t timeout_ns) {
+    uint64_t now = trii_sys_now_ns();
+    return timeout_ns > TRI_FOREVER - now ? TRI_FOREVER : now + timeout_ns;
+}
+
+struct trii_thread {
+    pthread_t id;
+    void (*run)(void *);
+    void *user;
+    char name[16]; /* the kernel's limit */
+};
+
+static void *thread_main(void *user) {
+    struct trii_thread *self = user;
+    pthread_setname_np(pthread_self(), self->name);
+    self->run(self->user);
+    return NULL;
+}
+
+int trii_sys_thread_start(struct trii_thread **out, const char *name, void (*run)(void *), void *user) {
+    struct trii_thread *thread = trii_calloc(1, sizeof *thread);
+    if (!thread)
+        return ENOMEM;
+    thread->run = run;
+    thread->user = user;
+    snprintf(thread->name, sizeof thread->name, "%s", name);
+    int failed = trii_fault_now(TRII_FAULT_THREAD) ? EAGAIN : pthread_create(&thread->id, NULL, thread_main, thread);
+    if (failed) {
+        trii_free(thread);
+        return failed;
+    }
+    *out = thread;
+    return 0;
+}
+
+void trii_sys_thread_join(struct trii_thread **thread) {
+    if (!thread || !*thread)
+        return;
+    pthread_join((*thread)->id, NULL);
+    trii_free(*thread);
+    *thread = NULL;
+}
+
+uint32_t trii_sys_processors(void) {
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return n > 0 ? (uint32_t)n : 1;
+}
+
+void *trii_sys_library(const char *path, char *why, size_t why_bytes) {
+    void *library = trii_fault_now(TRII_FAULT_DLOPEN) ? NULL : dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!library && why) {
+        const char *words = dlerror();
+        snprintf(why, why_bytes, "%s", words ? words : "the loader gave no reason");
+    }
+    return library;
+}
+
+bool trii_sys_symbol(void *library, const char *name, void *slot) {
+    void *address = trii_fault_now(TRII_FAULT_DLSYM) ? NULL : dlsym(library, name);
+    if (address)
+        memcpy(slot, &address, sizeof address); /* not payload: ISO C has no cast from object to function pointer */
+    return address != NULL;
+}

@@ -1,0 +1,59 @@
+/*
+ * Every system call that the library makes, behind one header: it can be made to fail (fault.h),
+ * it is retried on EINTR where that is right, and a reader sees at a glance what we ask of Linux.
+ * Functions that return int give 0 or an errno value (positive); they never set errno for the caller.
+ */
+#ifndef TRIPOINT_BASE_SYS_H
+#define TRIPOINT_BASE_SYS_H
+
+#include <tripoint/common.h>
+
+#include <stdatomic.h>
+
+/* ---- memory ---- */
+enum trii_protection { TRII_PROT_NONE = 0, TRII_PROT_READ = 1, TRII_PROT_READ_WRITE = 3 };
+
+/* A memfd of `bytes`, close-on-exec, sealed SHRINK, GROW and SEAL. `name` is seen in /proc/PID/maps. */
+int trii_sys_memfd(const char *name, uint64_t bytes, bool huge, int *fd);
+/* Address space that nothing backs: PROT_NONE, no swap reservation. */
+int trii_sys_reserve(uint64_t bytes, void **out);
+/* Puts `bytes` of the fd at `offset` over reserved addresses (MAP_SHARED | MAP_FIXED). */
+int trii_sys_map_fd(void *at, uint64_t bytes, int fd, uint64_t offset, enum trii_protection protection, bool populate);
+/* Puts fresh zeroed private pages over reserved addresses. */
+int trii_sys_map_private(void *at, uint64_t bytes, enum trii_protection protection);
+/* Back to reserved. */
+int trii_sys_unreserve(void *at, uint64_t bytes);
+int trii_sys_unmap(void *at, uint64_t bytes);
+int trii_sys_protect(void *at, uint64_t bytes, enum trii_protection protection);
+/* Touches pages for writing without changing them (MADV_POPULATE_WRITE, Linux 5.14); EINVAL on older kernels. */
+int trii_sys_populate(void *at, uint64_t bytes);
+/* Gives the pages of a memfd range back; they read as zero afterwards. */
+int trii_sys_punch(int fd, uint64_t offset, uint64_t bytes);
+/* The same for private pages. */
+int trii_sys_discard(void *at, uint64_t bytes);
+int trii_sys_advise_huge(void *at, uint64_t bytes);
+void trii_sys_close(int fd);
+
+/* ---- waiting ---- */
+/* Sleeps while *word == expected, at most timeout_ns. 0 on wake-up (maybe spurious), EAGAIN when the word differed,
+ * ETIMEDOUT. `shared` for words in memory that other processes map. */
+int trii_sys_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns, bool shared);
+/* Wakes up to `count` sleepers (INT32_MAX for all). Async-signal-safe. */
+void trii_sys_futex_wake(_Atomic uint32_t *word, int32_t count, bool shared);
+uint64_t trii_sys_now_ns(void);      /* CLOCK_MONOTONIC */
+/* now + timeout, saturating; TRI_FOREVER stays for ever. */
+uint64_t trii_sys_deadline(uint64_t timeout_ns);
+
+/* ---- threads ---- */
+struct trii_thread;
+int trii_sys_thread_start(struct trii_thread **out, const char *name, void (*run)(void *), void *user);
+void trii_sys_thread_join(struct trii_thread **thread);
+uint32_t trii_sys_processors(void);
+
+/* ---- libraries ---- */
+/* dlopen(RTLD_NOW | RTLD_LOCAL); never closed again. On failure `why` holds the loader's words. */
+void *trii_sys_library(const char *path, char *why, size_t why_bytes);
+/* Stores the address of `name` into the function pointer at `slot`; false when there is none. */
+bool trii_sys_symbol(void *library, const char *name, void *slot);
+
+#endif
