@@ -8,6 +8,7 @@ downloaded by its package manager's own client, checked against its SHA-256, unp
 place, stamped, and renamed into it. The caller (scripts/setup) holds the lock on ENGINES_DIR.
 """
 import hashlib
+import io
 import os
 import re
 import shutil
@@ -83,8 +84,8 @@ def say(text):
     print(f"tripoint setup: {text}", file=sys.stderr, flush=True)
 
 
-def megabytes(count):
-    return f"{count / 1e6:.1f} MB"
+def size_words(count):
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
 
 
 class Progress:
@@ -105,7 +106,7 @@ class Progress:
                     except OSError:
                         pass
             here = min(here, self.total)
-            sys.stderr.write(f"\r\x1b[K  {self.label}: {megabytes(here)} of {megabytes(self.total)}")
+            sys.stderr.write(f"\r\x1b[K  {self.label}: {size_words(here)} of {size_words(self.total)}")
             sys.stderr.flush()
         sys.stderr.write("\r\x1b[K")
         sys.stderr.flush()
@@ -205,7 +206,7 @@ def download(archive, folder):
         raise SetupError(f"{found[0]} is not the archive that engines.lock names: its SHA-256 is\n"
                          f"    {got}, expected\n    {digest}\n  Nothing was installed from it. Is a "
                          "mirror or proxy between this machine and the registry?")
-    say(f"  {package}, {megabytes(size)}, {time.monotonic() - started:.1f} s, SHA-256 as locked")
+    say(f"  {package}, {size_words(size)}, {time.monotonic() - started:.1f} s, SHA-256 as locked")
     return path
 
 
@@ -223,7 +224,6 @@ class Archive:
                                  stdout=subprocess.PIPE).stdout
             self.zip = None
             self.files = {}
-            import io
             self.tar = tarfile.open(fileobj=io.BytesIO(tar))
             for entry in self.tar.getmembers():
                 if entry.isfile():
@@ -289,7 +289,7 @@ def main(lock, root):
     total = sum(archive[2] for engine in missing for archive in engine.archives)
     say(f"engines to download into {root}: "
         + ", ".join(f"{engine.name} {engine.version}" for engine in missing)
-        + f" ({megabytes(total)}, once)")
+        + f" ({size_words(total)}, once)")
     for engine in missing:
         install(engine, root)
     return 0
@@ -300,6 +300,7 @@ if __name__ == "__main__":
         sys.exit(main(*sys.argv[1:]))
     except SetupError as error:
         say(str(error))
+        say("what is complete is kept; with TRIPOINT_NO_SETUP=1 Tripoint runs without what is missing")
         sys.exit(1)
     except OSError as error:
         say(f"{error.strerror}: {error.filename}")
