@@ -11,6 +11,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -110,6 +111,74 @@ int trii_sys_advise_huge(void *at, uint64_t bytes) {
 void trii_sys_close(int fd) {
     if (fd >= 0)
         close(fd);
+}
+
+int trii_sys_open(int dir_fd, const char *path, int flags, uint32_t mode, int *out) {
+    if (trii_fault_now(TRII_FAULT_OPEN))
+        return EMFILE;
+    int fd;
+    do
+        fd = openat(dir_fd, path, flags | O_CLOEXEC | O_NOCTTY, (mode_t)mode);
+    while (fd < 0 && errno == EINTR);
+    if (fd < 0)
+        return errno;
+    *out = fd;
+    return 0;
+}
+
+static int write_all(int fd, const uint8_t *bytes, size_t size) {
+    while (size > 0) {
+        if (trii_fault_now(TRII_FAULT_WRITE))
+            return ENOSPC;
+        ssize_t n = write(fd, bytes, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno;
+        bytes += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+/* SIGPIPE goes to the thread that wrote: it is held back meanwhile and taken off the queue, unless it was there
+ * before. The process's handlers are left alone. */
+int trii_sys_write(int fd, const void *bytes, size_t size) {
+    sigset_t pipe_set, old, pending;
+    sigemptyset(&pipe_set);
+    sigaddset(&pipe_set, SIGPIPE);
+    sigpending(&pending);
+    bool was_pending = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe_set, &old);
+    int failed = write_all(fd, bytes, size);
+    if (failed == EPIPE && !was_pending) {
+        static const struct timespec now = {0};
+        while (sigtimedwait(&pipe_set, NULL, &now) < 0 && errno == EINTR)
+            ;
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return failed;
+}
+
+int trii_sys_read(int fd, void *bytes, size_t size, size_t *got) {
+    ssize_t n;
+    do
+        n = read(fd, bytes, size);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno;
+    *got = (size_t)n;
+    return 0;
+}
+
+int trii_sys_sync(int fd) {
+    if (trii_fault_now(TRII_FAULT_WRITE))
+        return ENOSPC;
+    return fsync(fd) == 0 ? 0 : errno;
+}
+
+int trii_sys_map_file(int fd, uint64_t bytes, void **out) {
+    return map(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, 0, out);
 }
 
 int trii_sys_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns, bool shared) {

@@ -34,6 +34,17 @@ int trii_sys_discard(void *at, uint64_t bytes);
 int trii_sys_advise_huge(void *at, uint64_t bytes);
 void trii_sys_close(int fd);
 
+/* ---- files ---- */
+/* openat(2), close-on-exec, never a controlling terminal. */
+int trii_sys_open(int dir_fd, const char *path, int flags, uint32_t mode, int *fd);
+/* All of it, or an errno; a reader that went away is EPIPE and never the signal. */
+int trii_sys_write(int fd, const void *bytes, size_t size);
+/* At most `size` bytes; *got is 0 at the end. */
+int trii_sys_read(int fd, void *bytes, size_t size, size_t *got);
+int trii_sys_sync(int fd);
+/* A private, read-only mapping of the first `bytes` (not 0) of a file; undone by trii_sys_unmap. */
+int trii_sys_map_file(int fd, uint64_t bytes, void **out);
+
 /* ---- waiting ---- */
 /* Sleeps while *word == expected, at most timeout_ns. 0 on wake-up (maybe spurious), EAGAIN when the word differed,
  * ETIMEDOUT. `shared` for words in memory that other processes map. */
