@@ -81,7 +81,7 @@ def is_ready(engine, root):
 # ---- talking -----------------------------------------------------------------------------------
 
 def say(text):
-    print(f"tripoint setup: {text}", file=sys.stderr, flush=True)
+    print(f"tripoint: {text}", file=sys.stderr, flush=True)
 
 
 def size_words(count):
