@@ -15,7 +15,7 @@
  * Ownership: tri_arena_create() gives the arena to the caller; regions belong to the arena.
  *            Freeing a region while claims or engine views live dooms it: its handle is stale at
  *            once, its pages are reused only after the last of them has ended. A region's pages
- *            are zero when it is allocated.
+ *            are zero when it is allocated (but see tri_region_params.owner).
  * Threads:   every function may be called from any thread at any time, except that
  *            tri_arena_destroy() must not run beside another call on the same arena.
  * Errors:    TRI_BAD_HANDLE for a handle that is stale, foreign, freed twice or made up;
@@ -45,6 +45,8 @@ enum tri_backing {
 /** Regions an arena can hold at once. */
 #define TRI_REGION_MAX 65536u
 #define TRI_LABEL_BYTES 48
+/** The largest tri_region_params.owner. */
+#define TRI_OWNER_MAX 65534u
 
 /** Parameters of tri_arena_create(): set struct_bytes, leave the rest zero for the defaults. */
 struct tri_arena_params {
@@ -61,6 +63,10 @@ struct tri_region_params {
     uint64_t size_bytes; /**< 1 … TRI_SEGMENT_MAX_BYTES; padded to whole pages */
     const char *label;   /**< copied, cut at TRI_LABEL_BYTES - 1; default "region N" */
     bool prefault;       /**< touch the pages now rather than at first use */
+    /** 0: the pages are zero. 1 … TRI_OWNER_MAX: pages that were freed by the same owner may come with the
+     * bytes it left, which saves zeroing them; all others are zero. Give every guest that does not trust
+     * another a number of its own. */
+    uint32_t owner;
 };
 
 /** What a region is. Numbers, no pointers: it stays true as long as the handle lives. */

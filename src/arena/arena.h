@@ -31,8 +31,14 @@ tri_status trii_arena_resolve(const struct tri_arena *arena, tri_handle handle, 
 tri_status trii_arena_pin(struct tri_arena *arena, tri_handle handle, struct trii_region *out, struct tri_error *err);
 void trii_arena_unpin(struct tri_arena *arena, uint32_t index);
 
+/* True while the handle's region has not been freed. */
+bool trii_arena_is_live(const struct tri_arena *arena, tri_handle handle);
+/* The index in a handle that this arena gave out and that is live or doomed; false for any other. */
+bool trii_arena_index_of(const struct tri_arena *arena, tri_handle handle, uint32_t *index);
+
 /* Told when a region is freed (its handle is stale already, its pages still there): let go of native views, now or
- * later, and unpin. Called from the freeing thread without the arena's lock; may not allocate regions. */
+ * later, and unpin. Called from the freeing thread without the arena's lock; may not allocate regions, watch or unwatch. Unwatch
+ * waits for calls in progress: whoever calls it must not hold a lock that `freed` takes. */
 struct trii_region_watch {
     void (*freed)(void *user, uint32_t index, uint32_t generation);
     void *user;

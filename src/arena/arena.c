@@ -1,0 +1,250 @@
+/*
+ * An arena's life: create, drain, destroy, statistics, watchers. Locks and states: inside.h.
+ */
+#include "arena/inside.h"
+
+#include "base/alloc.h"
+#include "base/checked.h"
+#include "base/params.h"
+#include "base/status.h"
+#include "base/sys.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define CAPACITY_DEFAULT ((uint64_t)8 << 30)
+#define CAPACITY_MAX ((uint64_t)1 << 40)
+/* A claim that ends without a pin wakes nobody here: drain looks again after this long. */
+#define DRAIN_LOOK_NS 1000000u
+
+static int reserve_table(uint64_t bytes, void **out) {
+    void *at = NULL;
+    int failed = trii_sys_reserve(bytes, &at);
+    if (!failed)
+        failed = trii_sys_map_private(at, bytes, TRII_PROT_READ_WRITE);
+    if (failed && at)
+        trii_sys_unmap(at, bytes);
+    if (!failed)
+        *out = at;
+    return failed;
+}
+
+static uint64_t spans_bytes(const struct tri_arena *arena) {
+    return arena->backing.units * sizeof(struct trii_span);
+}
+
+/* The tables of regions and of spans: address space that costs memory only where it is used. */
+static tri_status open_tables(struct tri_arena *arena, struct tri_error *err) {
+    void *slots = NULL, *spans = NULL;
+    int failed = reserve_table(TRI_REGION_MAX * sizeof *arena->slots, &slots);
+    arena->slots = slots;
+    if (!failed)
+        failed = reserve_table(spans_bytes(arena), &spans);
+    if (failed)
+        return trii_fail_errno(err, TRI_NO_MEMORY, failed, "arena \"%s\": no memory for its tables", arena->label);
+    trii_space_init(&arena->space, spans, arena->backing.units);
+    return TRI_OK;
+}
+
+/* Everything but the synchronizer and the struct itself; also of a half-made arena. */
+static void close_payload(struct tri_arena *arena) {
+    if (arena->space.spans)
+        trii_sys_unmap(arena->space.spans, spans_bytes(arena));
+    if (arena->slots)
+        trii_sys_unmap(arena->slots, TRI_REGION_MAX * sizeof *arena->slots);
+    arena->space.spans = NULL;
+    arena->slots = NULL;
+    trii_backing_close(&arena->backing);
+}
+
+static void discard(struct tri_arena *arena) {
+    close_payload(arena);
+    trii_ledger_finish(&arena->ledger);
+    pthread_rwlock_destroy(&arena->watch_lock);
+    pthread_mutex_destroy(&arena->lock);
+    trii_free(arena);
+}
+
+static tri_status read_params(const struct tri_arena_params *given, struct tri_arena_params *out,
+                              struct tri_error *err) {
+    struct tri_arena_params params = {.struct_bytes = sizeof params};
+    if (given && !trii_params_read(&params, sizeof params, given))
+        return trii_fail(err, TRI_INVALID_ARGUMENT,
+                         "arena: tri_arena_params.struct_bytes must be sizeof(struct tri_arena_params)");
+    if (params.backing != TRI_BACKING_MEMFD && params.backing != TRI_BACKING_PRIVATE)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "arena: %d is not a backing", (int)params.backing);
+    if (params.capacity_bytes == 0)
+        params.capacity_bytes = CAPACITY_DEFAULT;
+    if (params.capacity_bytes > CAPACITY_MAX)
+        return trii_fail(err, TRI_LIMIT, "arena: a capacity of %" PRIu64 " bytes was asked for, the most is %" PRIu64,
+                         params.capacity_bytes, CAPACITY_MAX);
+    *out = params;
+    return TRI_OK;
+}
+
+static tri_status open_parts(struct tri_arena *arena, const struct tri_arena_params *params, struct tri_error *err) {
+    tri_status status = trii_backing_open(&arena->backing, params, params->capacity_bytes, err);
+    if (status != TRI_OK)
+        return status;
+    trii_name_copy(arena->label, sizeof arena->label, arena->backing.label);
+    arena->capacity_bytes = (uint64_t)arena->backing.units << arena->backing.unit_shift;
+    status = open_tables(arena, err);
+    if (status == TRI_OK)
+        status = trii_registry_add(arena, err);
+    return status;
+}
+
+tri_status tri_arena_create(const struct tri_arena_params *given, struct tri_arena **out, struct tri_error *err) {
+    struct tri_arena_params params;
+    tri_status status = read_params(given, &params, err);
+    if (status != TRI_OK)
+        return status;
+    trii_registry_sweep();
+    struct tri_arena *arena = trii_calloc(1, sizeof *arena);
+    if (!arena)
+        return trii_fail(err, TRI_NO_MEMORY, "arena: no memory for its record of %zu bytes", sizeof *arena);
+    trii_ledger_init(&arena->ledger);
+    pthread_mutex_init(&arena->lock, NULL);
+    pthread_rwlock_init(&arena->watch_lock, NULL);
+    arena->free_slots = arena->lingering = TRII_SLOT_NONE;
+    arena->occupied = 1; /* the caller's hold, dropped by tri_arena_destroy() */
+    status = open_parts(arena, &params, err);
+    if (status != TRI_OK) {
+        discard(arena);
+        return status;
+    }
+    *out = arena;
+    return TRI_OK;
+}
+
+bool trii_arena_is_last(struct tri_arena *arena) {
+    if (!arena->dying || arena->occupied > 0 || arena->finished)
+        return false;
+    arena->finished = true;
+    return true;
+}
+
+void trii_arena_finish(struct tri_arena *arena) {
+    if (arena->outlived) { /* only the pages go, see registry.c */
+        close_payload(arena);
+        return;
+    }
+    trii_registry_remove(arena);
+    discard(arena);
+}
+
+void tri_arena_destroy(struct tri_arena **handle) {
+    if (!handle || !*handle)
+        return;
+    struct tri_arena *arena = *handle;
+    *handle = NULL;
+    for (uint32_t i = 0; i < arena->slot_count; i++) /* nobody allocates beside us */
+        trii_region_doom(arena, i, 0);
+    trii_registry_bury(arena); /* before anybody else could finish it */
+    pthread_mutex_lock(&arena->lock);
+    arena->dying = true;
+    arena->occupied--;
+    trii_region_reap(arena);
+    bool last = trii_arena_is_last(arena);
+    pthread_mutex_unlock(&arena->lock);
+    if (last)
+        trii_arena_finish(arena);
+    trii_registry_sweep();
+}
+
+/* ---- drain ---- */
+
+static uint32_t find_doomed(const struct tri_arena *arena) {
+    for (uint32_t i = 0; i < arena->slot_count; i++)
+        if (trii_word_state(trii_load_acquire(&arena->slots[i].word)) == TRII_SLOT_DOOMED)
+            return i;
+    return TRII_SLOT_NONE;
+}
+
+static tri_status drain_timeout(const struct tri_arena *arena, uint32_t doomed, struct tri_error *err) {
+    const struct trii_slot *slot = &arena->slots[doomed];
+    trii_fail(err, TRI_TIMEOUT, "arena \"%s\": not drained in time: region \"%s\" is freed but still in use by a view",
+              arena->label, slot->label);
+    return trii_error_place(err, TRI_TIMEOUT, NULL, NULL, slot->label);
+}
+
+tri_status tri_arena_drain(struct tri_arena *arena, uint64_t timeout_ns, struct tri_error *err) {
+    uint64_t deadline = trii_sys_deadline(timeout_ns);
+    tri_status status = TRI_OK;
+    pthread_mutex_lock(&arena->lock);
+    arena->drainers++;
+    for (;;) {
+        trii_region_reap(arena);
+        uint32_t doomed = find_doomed(arena);
+        if (doomed == TRII_SLOT_NONE)
+            break;
+        uint64_t now = trii_sys_now_ns();
+        if (now >= deadline) {
+            status = drain_timeout(arena, doomed, err);
+            break;
+        }
+        bool must_look = arena->lingering != TRII_SLOT_NONE;
+        uint64_t left = deadline == TRI_FOREVER ? TRI_FOREVER : deadline - now;
+        uint32_t seen = trii_load_acquire(&arena->reclaimed);
+        pthread_mutex_unlock(&arena->lock);
+        trii_sys_futex_wait(&arena->reclaimed, seen, must_look ? trii_min_u64(left, DRAIN_LOOK_NS) : left, false);
+        pthread_mutex_lock(&arena->lock);
+    }
+    arena->drainers--;
+    pthread_mutex_unlock(&arena->lock);
+    return status;
+}
+
+/* ---- what it is ---- */
+
+void tri_arena_stats(const struct tri_arena *arena, struct tri_arena_stats *out) {
+    const struct trii_backing *backing = &arena->backing;
+    pthread_mutex_t *lock = (pthread_mutex_t *)&arena->lock;
+    pthread_mutex_lock(lock);
+    int64_t views = trii_load_relaxed(&arena->views);
+    *out = (struct tri_arena_stats){
+        .capacity_bytes = arena->capacity_bytes,
+        .segment_bytes = (uint64_t)backing->backed << backing->unit_shift,
+        .used_bytes = arena->used_units << backing->unit_shift,
+        .high_water_bytes = arena->high_water_units << backing->unit_shift,
+        .largest_free_bytes = (uint64_t)trii_space_largest(&arena->space) << backing->unit_shift,
+        .regions = trii_load_relaxed(&arena->live),
+        .doomed = trii_load_relaxed(&arena->doomed),
+        .segments = backing->segment_count,
+        .views = views > 0 ? (uint32_t)views : 0,
+        .huge_pages = backing->want_huge && !backing->huge_refused,
+    };
+    pthread_mutex_unlock(lock);
+}
+
+struct trii_ledger *trii_arena_ledger(const struct tri_arena *arena) {
+    return (struct trii_ledger *)&arena->ledger;
+}
+
+enum tri_backing trii_arena_backing(const struct tri_arena *arena) {
+    return arena->backing.kind;
+}
+
+void trii_arena_count_views(struct tri_arena *arena, int32_t change) {
+    trii_add_relaxed(&arena->views, change);
+}
+
+void trii_arena_watch(struct tri_arena *arena, struct trii_region_watch *watch) {
+    pthread_rwlock_wrlock(&arena->watch_lock);
+    watch->next = trii_load_relaxed(&arena->watches);
+    trii_store_release(&arena->watches, watch);
+    pthread_rwlock_unlock(&arena->watch_lock);
+}
+
+void trii_arena_unwatch(struct tri_arena *arena, struct trii_region_watch *watch) {
+    pthread_rwlock_wrlock(&arena->watch_lock);
+    struct trii_region_watch *before = NULL, *at = trii_load_relaxed(&arena->watches);
+    for (; at && at != watch; at = at->next)
+        before = at;
+    if (at && before)
+        before->next = at->next;
+    else if (at)
+        trii_store_release(&arena->watches, at->next);
+    pthread_rwlock_unlock(&arena->watch_lock);
+}

@@ -1,0 +1,187 @@
+#include "arena/backing.h"
+
+#include "base/alloc.h"
+#include "base/checked.h"
+#include "base/status.h"
+#include "base/sys.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define PAGE_SHIFT 12u
+#define HUGE_SHIFT 21u
+/* The first segment; each later one doubles what there is, up to TRI_SEGMENT_MAX_BYTES. */
+#define FIRST_SEGMENT_BYTES ((uint64_t)64 << 20)
+/* From this size on a run of pages is scrubbed by giving it back to the system (docs/memory.md has the measurement). */
+#define PUNCH_BYTES ((uint64_t)32 << 20)
+
+static uint64_t bytes_of(const struct trii_backing *backing, uint64_t units) {
+    return units << backing->unit_shift;
+}
+
+static tri_status no_memory(const struct trii_backing *backing, int failed, const char *what, uint64_t bytes,
+                            struct tri_error *err) {
+    return trii_fail_errno(err, TRI_NO_MEMORY, failed, "arena \"%s\": the system refused %s of %llu bytes",
+                           backing->label, what, (unsigned long long)bytes);
+}
+
+/* Zeroed memory that costs nothing until it is written. */
+static int table(uint64_t bytes, void **out) {
+    void *at = NULL;
+    int failed = trii_sys_reserve(bytes, &at);
+    if (failed)
+        return failed;
+    failed = trii_sys_map_private(at, bytes, TRII_PROT_READ_WRITE);
+    if (failed) {
+        trii_sys_unmap(at, bytes);
+        return failed;
+    }
+    *out = at;
+    return 0;
+}
+
+/* True when the system has a pool of huge pages from which one can be mapped: the unit then is a huge page. */
+static bool pool_answers(const struct trii_backing *backing) {
+    uint64_t bytes = (uint64_t)1 << HUGE_SHIFT;
+    void *at = NULL;
+    int fd = -1;
+    if (trii_sys_memfd(backing->label, bytes, true, &fd) != 0)
+        return false;
+    bool answers = false;
+    if (trii_sys_reserve(2 * bytes, &at) == 0) {
+        void *aligned = (void *)(((uintptr_t)at + bytes - 1) & ~(uintptr_t)(bytes - 1));
+        answers = trii_sys_map_fd(aligned, bytes, fd, 0, TRII_PROT_READ_WRITE, false) == 0;
+        trii_sys_unmap(at, 2 * bytes);
+    }
+    trii_sys_close(fd);
+    return answers;
+}
+
+tri_status trii_backing_open(struct trii_backing *backing, const struct tri_arena_params *params,
+                             uint64_t capacity_bytes, struct tri_error *err) {
+    *backing = (struct trii_backing){.kind = params->backing, .want_huge = params->huge_pages};
+    trii_name_copy(backing->label, sizeof backing->label, params->label && params->label[0] ? params->label : "arena");
+    backing->huge_pool = backing->want_huge && backing->kind == TRI_BACKING_MEMFD && pool_answers(backing);
+    backing->unit_shift = backing->huge_pool ? HUGE_SHIFT : PAGE_SHIFT;
+    uint64_t unit = (uint64_t)1 << backing->unit_shift;
+    backing->units = (uint32_t)((capacity_bytes + unit - 1) >> backing->unit_shift);
+
+    uint64_t align = backing->want_huge ? (uint64_t)1 << HUGE_SHIFT : unit;
+    backing->reserved_bytes = bytes_of(backing, backing->units) + align;
+    int failed = trii_sys_reserve(backing->reserved_bytes, &backing->reserved);
+    if (failed)
+        return no_memory(backing, failed, "a reservation of address space", backing->reserved_bytes, err);
+    backing->base = (uint8_t *)(((uintptr_t)backing->reserved + align - 1) & ~(uintptr_t)(align - 1));
+
+    void *owners = NULL;
+    backing->segments = trii_calloc(TRII_SEGMENTS_MAX, sizeof *backing->segments);
+    failed = backing->segments ? table(backing->units * sizeof *backing->owners, &owners) : ENOMEM;
+    if (failed) {
+        tri_status status = no_memory(backing, failed, "tables", backing->units * sizeof *backing->owners, err);
+        trii_backing_close(backing);
+        return status;
+    }
+    backing->owners = owners;
+    return TRI_OK;
+}
+
+void trii_backing_close(struct trii_backing *backing) {
+    if (backing->reserved)
+        trii_sys_unmap(backing->reserved, backing->reserved_bytes);
+    for (uint32_t i = 0; i < backing->segment_count; i++)
+        trii_sys_close(backing->segments[i].fd);
+    if (backing->owners)
+        trii_sys_unmap(backing->owners, backing->units * sizeof *backing->owners);
+    trii_free(backing->segments);
+    *backing = (struct trii_backing){.segment_count = 0};
+}
+
+/* Maps one segment behind the last. */
+static int add_segment(struct trii_backing *backing, uint32_t units, const char **what) {
+    uint64_t bytes = bytes_of(backing, units);
+    uint8_t *at = trii_backing_at(backing, backing->backed);
+    int fd = -1, failed;
+    *what = "a memfd";
+    if (backing->kind == TRI_BACKING_MEMFD) {
+        failed = trii_sys_memfd(backing->label, bytes, backing->huge_pool, &fd);
+        if (failed)
+            return failed;
+    }
+    *what = "a mapping";
+    if (fd >= 0)
+        failed = trii_sys_map_fd(at, bytes, fd, 0, TRII_PROT_READ_WRITE, false);
+    else
+        failed = trii_sys_map_private(at, bytes, TRII_PROT_READ_WRITE);
+    if (failed) {
+        trii_sys_close(fd);
+        return failed;
+    }
+    if (backing->want_huge && !backing->huge_pool && trii_sys_advise_huge(at, bytes) != 0)
+        backing->huge_refused = true;
+    backing->segments[backing->segment_count++] =
+        (struct trii_segment){.fd = fd, .first = backing->backed, .units = units};
+    backing->backed += units;
+    return 0;
+}
+
+tri_status trii_backing_grow(struct trii_backing *backing, uint32_t units, struct tri_error *err) {
+    uint32_t room = backing->units - backing->backed;
+    if (units > room || backing->segment_count == TRII_SEGMENTS_MAX)
+        return TRI_LIMIT;
+    uint64_t most = TRI_SEGMENT_MAX_BYTES >> backing->unit_shift;
+    uint64_t want = trii_max_u64(backing->backed, FIRST_SEGMENT_BYTES >> backing->unit_shift);
+    want = trii_min_u64(trii_min_u64(trii_max_u64(want, units), most), room);
+    const char *what = "";
+    int failed = add_segment(backing, (uint32_t)want, &what);
+    if (failed && want > units)
+        failed = add_segment(backing, units, &what); /* a pool of huge pages, or a limit, may still have this much */
+    return failed ? no_memory(backing, failed, what, bytes_of(backing, units), err) : TRI_OK;
+}
+
+/* Zeroes one run of pages that hold somebody's bytes. Large runs go back to the system, which is dearer a page when
+ * the pages are touched again, but frees the memory of those that are not. */
+static void clear(struct trii_backing *backing, const struct trii_segment *segment, uint32_t first, uint32_t units) {
+    uint64_t bytes = bytes_of(backing, units);
+    uint8_t *at = trii_backing_at(backing, first);
+    if (bytes >= PUNCH_BYTES) {
+        int failed = segment->fd >= 0
+                         ? trii_sys_punch(segment->fd, bytes_of(backing, first - segment->first), bytes)
+                         : trii_sys_discard(at, bytes);
+        if (!failed)
+            return;
+    }
+    memset(at, 0, bytes);
+}
+
+void trii_backing_scrub(struct trii_backing *backing, const struct trii_segment *segment, uint32_t first,
+                        uint32_t units, uint16_t owner) {
+    const uint16_t *owners = backing->owners + first;
+    for (uint32_t i = 0; i < units;) {
+        if (owners[i] == TRII_OWNER_ZERO || owners[i] == owner) {
+            i++;
+            continue;
+        }
+        uint32_t run = 1;
+        while (i + run < units && owners[i + run] != TRII_OWNER_ZERO && owners[i + run] != owner)
+            run++;
+        clear(backing, segment, first + i, run);
+        i += run;
+    }
+}
+
+void trii_backing_leave(struct trii_backing *backing, uint32_t first, uint32_t units, uint16_t owner) {
+    for (uint32_t i = 0; i < units; i++)
+        backing->owners[first + i] = owner;
+}
+
+int trii_backing_prefault(struct trii_backing *backing, uint32_t first, uint32_t units) {
+    uint8_t *at = trii_backing_at(backing, first);
+    int failed = trii_sys_populate(at, bytes_of(backing, units));
+    if (failed != EINVAL)
+        return failed;
+    for (uint64_t i = 0; i < bytes_of(backing, units); i += TRI_PAGE_BYTES) { /* Linux before 5.14 */
+        volatile uint8_t *byte = at + i;
+        *byte = *byte; /* nobody else has these pages yet */
+    }
+    return 0;
+}
