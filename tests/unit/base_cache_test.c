@@ -50,7 +50,8 @@ static int files_in_folder(void) {
     int n = 0;
     for (struct dirent *e; dir && (e = readdir(dir));)
         n += e->d_name[0] != '.' || strlen(e->d_name) > 2;
-    closedir(dir);
+    if (dir)
+        closedir(dir);
     return n;
 }
 
