@@ -16,7 +16,8 @@
  *  7. close: nothing is in flight; gives every view back. Libraries stay loaded (never dlclose).
  *
  * Errors carry the engine's own words and code; the front door and the executor add engine, stage and region. Engines
- * open concurrently in different threads; one engine's calls are serialised by the front door except submit's callback.
+ * open concurrently in different threads; one engine's calls are serialised by the front door,
+ * except wait, which may run beside them, and whatever signals fences.
  */
 #ifndef TRIPOINT_ENGINE_CONTRACT_H
 #define TRIPOINT_ENGINE_CONTRACT_H
@@ -60,6 +61,7 @@ struct trii_stage {
 };
 
 struct trii_engine_vtable;
+struct trii_engine_lock;
 
 /* The head of every engine's own struct. */
 struct tri_engine {
@@ -104,19 +106,27 @@ struct trii_engine_vtable {
                        struct tri_error *err);
 };
 
-extern const struct trii_engine_vtable trii_host_engine, trii_wasm_engine, trii_webgpu_engine, trii_webnn_engine;
+extern const struct trii_engine_vtable trii_host_engine;
+/* Weak until each has landed: an engine that is not built in is reported as such. */
+extern const struct trii_engine_vtable trii_wasm_engine __attribute__((weak));
+extern const struct trii_engine_vtable trii_webgpu_engine __attribute__((weak));
+extern const struct trii_engine_vtable trii_webnn_engine __attribute__((weak));
 
 /* ---- the front door, for the rooms above ---- */
+
+/* A prepared stage with the pins on its regions: what an executor holds. */
+struct trii_task;
+
 bool trii_engine_has(const struct tri_engine *engine, const struct trii_op *op);
-/* Pins the operands' regions for the life of the prepared stage. */
-tri_status trii_engine_prepare(struct tri_engine *engine, const struct trii_stage *stage, struct trii_prepared **out,
-                               struct tri_error *err);
-tri_status trii_engine_submit(struct tri_engine *engine, struct trii_prepared *prepared, struct trii_fence *fence,
-                              struct tri_error *err);
-/* Waits for the fence, pumping the engine where it must be; the fence's own status on completion, else TRI_TIMEOUT. */
-tri_status trii_engine_wait(struct tri_engine *engine, struct trii_fence *fence, uint64_t timeout_ns,
-                            struct tri_error *err);
-void trii_engine_release(struct tri_engine *engine, struct trii_prepared *prepared);
+/* Checks the stage against its operation and pins its regions for the life of the task. `stage` must outlive it. */
+tri_status trii_task_prepare(struct tri_engine *engine, const struct trii_stage *stage, struct trii_task **out,
+                             struct tri_error *err);
+/* Starts the work. On failure nothing is in flight and the fence stays as it was. */
+tri_status trii_task_submit(struct trii_task *task, struct trii_fence *fence, struct tri_error *err);
+/* Waits for the fence, pumping the engine where it must be: the fence's own status and error once it is done, else
+ * TRI_TIMEOUT (the work goes on; the task must not be released before the fence is done). */
+tri_status trii_task_wait(struct trii_task *task, struct trii_fence *fence, uint64_t timeout_ns, struct tri_error *err);
+void trii_task_release(struct trii_task **task);
 enum tri_technology trii_engine_technology(const struct tri_engine *engine);
 
 #endif

@@ -1,0 +1,221 @@
+/*
+ * The same arithmetic eight lanes at a time. Built with -mavx2 (not FMA: contraction would change
+ * results) and entered only where the processor has it. Each function keeps the order of steps of
+ * its plain twin, so both agree to the bit.
+ */
+#include "kernels.h"
+
+#if defined(__x86_64__)
+
+#include "taps.h"
+
+#include <immintrin.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* Scratch of a resize: one entry an output column. */
+struct column {
+    uint32_t lower, upper; /* byte offsets in a row */
+    float weight;
+    uint32_t unused;
+};
+
+static void columns_of(struct column *columns, uint32_t in, uint32_t out) {
+    const float scale = (float)in / (float)out;
+    for (uint32_t x = 0; x < out; x++) {
+        const struct trii_tap t = trii_tap_of(x, in, scale);
+        columns[x] = (struct column){.lower = t.lower * 4, .upper = t.upper * 4, .weight = t.weight};
+    }
+}
+
+/* The pixels at two byte offsets, as eight floats. */
+static inline __m256 two_pixels(const uint8_t *row, uint32_t first, uint32_t second) {
+    int32_t a, b;
+    memcpy(&a, row + first, sizeof a);  /* not payload: an unaligned load */
+    memcpy(&b, row + second, sizeof b); /* not payload: an unaligned load */
+    const __m128i bytes = _mm_unpacklo_epi32(_mm_cvtsi32_si128(a), _mm_cvtsi32_si128(b));
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
+}
+
+static inline __m256 lerp8(__m256 a, __m256 b, __m256 t) {
+    return _mm256_add_ps(a, _mm256_mul_ps(_mm256_sub_ps(b, a), t));
+}
+
+static inline uint64_t to_bytes(__m256 v) {
+    const __m256i i = _mm256_cvttps_epi32(v);
+    const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1));
+    return (uint64_t)_mm_cvtsi128_si64(_mm_packus_epi16(words, words));
+}
+
+static void resize_bilinear(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out,
+                            void *scratch) {
+    struct column *columns = scratch;
+    const float sy = (float)in.height / (float)out.height;
+    columns_of(columns, in.width, out.width);
+    columns[out.width] = columns[out.width - 1]; /* an odd width computes one pixel that is not stored */
+    for (uint32_t y = 0; y < out.height; y++) {
+        const struct trii_tap v = trii_tap_of(y, in.height, sy);
+        const uint8_t *above = src + (size_t)v.lower * in.width * 4, *below = src + (size_t)v.upper * in.width * 4;
+        const __m256 ty = _mm256_set1_ps(v.weight), half = _mm256_set1_ps(0.5f);
+        for (uint32_t x = 0; x < out.width; x += 2, dst += 8) {
+            const struct column *p = &columns[x], *q = p + 1;
+            const __m256 tx = _mm256_set_m128(_mm_set1_ps(q->weight), _mm_set1_ps(p->weight));
+            const __m256 top = lerp8(two_pixels(above, p->lower, q->lower), two_pixels(above, p->upper, q->upper), tx);
+            const __m256 bottom =
+                lerp8(two_pixels(below, p->lower, q->lower), two_pixels(below, p->upper, q->upper), tx);
+            const uint64_t pixels = to_bytes(_mm256_add_ps(lerp8(top, bottom, ty), half));
+            memcpy(dst, &pixels, x + 1 < out.width ? 8 : 4); /* not payload: a store of new values */
+        }
+        if (out.width & 1)
+            dst -= 4;
+    }
+}
+
+static inline __m128 pixel_of(const uint8_t *p) {
+    int32_t word;
+    memcpy(&word, p, sizeof word); /* not payload: an unaligned load */
+    return _mm_cvtepi32_ps(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(word)));
+}
+
+static void resize_area(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, void *scratch) {
+    const float sx = (float)in.width / (float)out.width, sy = (float)in.height / (float)out.height;
+    const __m128 share = _mm_set1_ps(1.0f / (sx * sy)), half = _mm_set1_ps(0.5f), top = _mm_set1_ps(255.0f);
+    (void)scratch;
+    for (uint32_t y = 0; y < out.height; y++) {
+        const struct trii_span rows = trii_span_of(y, in.height, sy);
+        for (uint32_t x = 0; x < out.width; x++, dst += 4) {
+            const struct trii_span columns = trii_span_of(x, in.width, sx);
+            __m128 sum = _mm_setzero_ps();
+            for (uint32_t j = rows.begin; j < rows.end; j++) {
+                const float wy = trii_covered(&rows, j);
+                const uint8_t *p = src + ((size_t)j * in.width + columns.begin) * 4;
+                for (uint32_t i = columns.begin; i < columns.end; i++, p += 4)
+                    sum = _mm_add_ps(sum, _mm_mul_ps(pixel_of(p), _mm_set1_ps(wy * trii_covered(&columns, i))));
+            }
+            const __m128i v = _mm_cvttps_epi32(_mm_min_ps(_mm_add_ps(_mm_mul_ps(sum, share), half), top));
+            const __m128i words = _mm_packus_epi32(v, v);
+            const int32_t pixel = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
+            memcpy(dst, &pixel, sizeof pixel); /* not payload: a store of new values */
+        }
+    }
+}
+
+/*
+ * Scratch of apply_mask: a vertically blended mask row (two floats longer than the mask, the last value repeated, so
+ * that "upper neighbour" is always the next one), then for each block of eight pixels where its texels begin, and for
+ * each pixel its texel within the block and its weight. Enlarging, eight pixels span at most nine texels: two unaligned
+ * loads and two permutations instead of gathers.
+ */
+struct mask_tables {
+    float *row;       /* size.width + 16 */
+    uint32_t *begin;  /* a block */
+    int32_t *texel;   /* a pixel */
+    float *weight;    /* a pixel */
+};
+
+static size_t round_up_8(size_t n) {
+    return (n + 7) & ~(size_t)7;
+}
+
+static struct mask_tables tables_in(void *scratch, struct trii_size image, struct trii_size size) {
+    struct mask_tables t;
+    t.row = scratch;
+    t.weight = t.row + round_up_8(size.width) + 16;
+    t.texel = (int32_t *)(void *)(t.weight + round_up_8(image.width));
+    t.begin = (uint32_t *)(void *)(t.texel + round_up_8(image.width));
+    return t;
+}
+
+/* False when eight pixels span more than eight texels: when the mask is wider than the image, or by rounding when both
+ * are very wide. */
+static bool fill_tables(struct mask_tables *t, struct trii_size image, struct trii_size size) {
+    const float scale = (float)size.width / (float)image.width;
+    const uint32_t padded = (uint32_t)round_up_8(image.width);
+    for (uint32_t x = 0; x < padded; x++) {
+        const struct trii_tap tap = trii_tap_of(x < image.width ? x : image.width - 1, size.width, scale);
+        if (x % 8 == 0)
+            t->begin[x / 8] = tap.lower;
+        t->texel[x] = (int32_t)(tap.lower - t->begin[x / 8]);
+        t->weight[x] = tap.weight;
+        if (t->texel[x] > 7)
+            return false;
+    }
+    return true;
+}
+
+static void blend_rows(float *row, const float *mask, struct trii_size size, const struct trii_tap *v) {
+    const float *above = mask + (size_t)v->lower * size.width, *below = mask + (size_t)v->upper * size.width;
+    for (uint32_t x = 0; x < size.width; x++)
+        row[x] = trii_lerp(above[x], below[x], v->weight);
+    for (uint32_t x = size.width; x < size.width + 16; x++)
+        row[x] = row[size.width - 1];
+}
+
+/* Eight pixels with their alpha multiplied by the mask. */
+static inline __m256i mask_eight(__m256i pixels, const struct mask_tables *t, uint32_t x) {
+    const float *texels = t->row + t->begin[x / 8];
+    const __m256i index = _mm256_loadu_si256((const __m256i *)(const void *)(t->texel + x));
+    const __m256 left = _mm256_permutevar8x32_ps(_mm256_loadu_ps(texels), index);
+    const __m256 right = _mm256_permutevar8x32_ps(_mm256_loadu_ps(texels + 1), index);
+    __m256 m = lerp8(left, right, _mm256_loadu_ps(t->weight + x));
+    m = _mm256_min_ps(_mm256_max_ps(m, _mm256_setzero_ps()), _mm256_set1_ps(1.0f));
+    const __m256 alpha = _mm256_cvtepi32_ps(_mm256_srli_epi32(pixels, 24));
+    const __m256i a = _mm256_cvttps_epi32(_mm256_add_ps(_mm256_mul_ps(alpha, m), _mm256_set1_ps(0.5f)));
+    return _mm256_or_si256(_mm256_and_si256(pixels, _mm256_set1_epi32(0xffffff)), _mm256_slli_epi32(a, 24));
+}
+
+static void apply_mask(const uint8_t *src, struct trii_size image, const float *mask, struct trii_size size,
+                       uint8_t *dst, void *scratch) {
+    struct mask_tables t = tables_in(scratch, image, size);
+    const float sy = (float)size.height / (float)image.height;
+    if (!fill_tables(&t, image, size)) {
+        trii_kernels_plain.apply_mask(src, image, mask, size, dst, scratch);
+        return;
+    }
+    for (uint32_t y = 0; y < image.height; y++) {
+        const struct trii_tap v = trii_tap_of(y, size.height, sy);
+        const uint8_t *from = src + (size_t)y * image.width * 4;
+        uint8_t *to = dst + (size_t)y * image.width * 4;
+        uint32_t x = 0;
+        blend_rows(t.row, mask, size, &v);
+        for (; x + 8 <= image.width; x += 8)
+            _mm256_storeu_si256((__m256i *)(void *)(to + (size_t)x * 4),
+                                mask_eight(_mm256_loadu_si256((const __m256i *)(const void *)(from + (size_t)x * 4)), &t, x));
+        if (x < image.width) {
+            uint32_t tail[8] = {0};
+            const size_t bytes = (size_t)(image.width - x) * 4;
+            memcpy(tail, from + (size_t)x * 4, bytes); /* not payload: the last few pixels pass through a register */
+            const __m256i done = mask_eight(_mm256_loadu_si256((const __m256i *)(const void *)tail), &t, x);
+            _mm256_storeu_si256((__m256i *)(void *)tail, done);
+            memcpy(to + (size_t)x * 4, tail, bytes); /* not payload: a store of new values */
+        }
+    }
+}
+
+static void vignette(const uint8_t *src, struct trii_size image, float strength, uint8_t *dst) {
+    const uint64_t corner = (uint64_t)image.width * image.width + (uint64_t)image.height * image.height;
+    const float k = strength * 256.0f / (float)corner;
+    for (uint32_t y = 0; y < image.height; y++) {
+        const float dy = (float)(2 * (int64_t)y + 1 - (int64_t)image.height);
+        const float dy2 = dy * dy;
+        for (uint32_t x = 0; x < image.width; x++, src += 4, dst += 4) {
+            const float dx = (float)(2 * (int64_t)x + 1 - (int64_t)image.width);
+            const int32_t f = (int32_t)trii_maxf(256.0f - k * (dx * dx + dy2), 0.0f);
+            const uint32_t r = (uint32_t)(src[0] * f) >> 8, g = (uint32_t)(src[1] * f) >> 8;
+            dst[2] = (uint8_t)((uint32_t)(src[2] * f) >> 8);
+            dst[0] = (uint8_t)r;
+            dst[1] = (uint8_t)g;
+            dst[3] = src[3];
+        }
+    }
+}
+
+const struct trii_kernels trii_kernels_avx2 = {
+    .name = "AVX2",
+    .resize_bilinear = resize_bilinear,
+    .resize_area = resize_area,
+    .apply_mask = apply_mask,
+    .vignette = vignette,
+};
+
+#endif
