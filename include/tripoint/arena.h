@@ -115,6 +115,10 @@ TRI_API TRI_MUST_USE tri_status tri_arena_free_shared(struct tri_arena *arena, t
 TRI_API TRI_MUST_USE tri_status tri_region_allocate(struct tri_arena *arena, const struct tri_region_params *params,
                                                     tri_handle *out, struct tri_error *err);
 
+/** Touches the region's pages now, so that later first accesses take no page faults; contents stay. A hint: it needs no
+ * claim and a kernel that can't do it is no failure. */
+TRI_API void tri_region_prefault(struct tri_arena *arena, tri_handle region);
+
 TRI_API TRI_MUST_USE tri_status tri_region_info(const struct tri_arena *arena, tri_handle region,
                                                 struct tri_region_info *out, struct tri_error *err);
 

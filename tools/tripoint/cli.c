@@ -1,0 +1,46 @@
+#include "cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+int cli_fail(const struct tri_error *err) {
+    fprintf(stderr, "tripoint: ");
+    if (err->stage[0])
+        fprintf(stderr, "stage '%s'%s%s: ", err->stage, err->engine[0] ? " on " : "", err->engine);
+    else if (err->engine[0])
+        fprintf(stderr, "%s: ", err->engine);
+    fprintf(stderr, "%s\n", err->message[0] ? err->message : tri_status_text(err->status));
+    return tri_status_exit_code(err->status);
+}
+
+int cli_usage(const char *verb, const char *format, ...) {
+    va_list args;
+    fprintf(stderr, "tripoint%s%s: ", verb[0] ? " " : "", verb);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\nTry: tripoint %s%s--help\n", verb, verb[0] ? " " : "");
+    return tri_status_exit_code(TRI_INVALID_ARGUMENT);
+}
+
+double cli_now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+const char *cli_bytes(uint64_t bytes, char *text, size_t text_bytes) {
+    if (bytes < 1000)
+        snprintf(text, text_bytes, "%u byte%s", (unsigned)bytes, bytes == 1 ? "" : "s");
+    else if (bytes < 1000000)
+        snprintf(text, text_bytes, "%.1f kB", (double)bytes * 1e-3);
+    else
+        snprintf(text, text_bytes, "%.1f MB", (double)bytes * 1e-6);
+    return text;
+}
+
+void cli_engine_params(struct tri_engine_params params[TRI_TECHNOLOGY_COUNT]) {
+    for (int i = 0; i < TRI_TECHNOLOGY_COUNT; i++)
+        params[i] = (struct tri_engine_params){.struct_bytes = sizeof *params, .may_set_environment = true};
+}

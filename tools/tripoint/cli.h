@@ -1,0 +1,31 @@
+/*
+ * The command's common ground: verbs, how errors are told, and what a terminal is.
+ *
+ * Every verb is `int cmd_VERB(int argc, char **argv)` and returns the process's exit code, which is
+ * tri_status_exit_code() of what went wrong (docs/errors.md).
+ */
+#ifndef TRIPOINT_CLI_H
+#define TRIPOINT_CLI_H
+
+#include <tripoint/tripoint.h>
+
+int cmd_run(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+int cmd_ops(int argc, char **argv);
+
+/* Prints "tripoint: stage 'x' on webgpu, region 'y': message" to stderr; returns the exit code. */
+int cli_fail(const struct tri_error *err);
+
+/* A wrong command line: prints the sentence and where help is; returns 2. */
+int cli_usage(const char *verb, const char *format, ...) TRI_PRINTF(2, 3);
+
+/* Milliseconds on the monotonic clock. */
+double cli_now_ms(void);
+
+/* "8.3 MB", "0 bytes". Writes into `text` and returns it. */
+const char *cli_bytes(uint64_t bytes, char *text, size_t text_bytes);
+
+/* How the engines of the command are opened: the Vulkan driver may be chosen for it, since it has no threads yet. */
+void cli_engine_params(struct tri_engine_params params[TRI_TECHNOLOGY_COUNT]);
+
+#endif

@@ -1,0 +1,280 @@
+/*
+ * tripoint run - a pipeline on an image, from file to file.
+ *
+ * Engines come up in the background from the moment the pipeline is known; the picture is decoded
+ * straight into the arena on a second thread while this one prepares the stages.
+ */
+#include "run.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help_text[] =
+    "usage: tripoint run PIPELINE INPUT -o OUTPUT [OPTIONS]\n\n"
+    "Decodes INPUT (JPEG or PNG, '-' is standard input) into the arena, runs PIPELINE (the name of a shipped one, or a\n"
+    "JSON file) over it, and encodes the result into OUTPUT (.png or .jpg, '-' writes PNG to standard output).\n"
+    "OUTPUT appears whole or not at all.\n\n"
+    "  -o, --output FILE        where the result goes; required\n"
+    "      --set STAGE.KEY=V    change a parameter of a stage, e.g. --set resize.width=256; may be repeated\n"
+    "      --require-zero-copy  fail when anything is copied between stages\n"
+    "      --background RRGGBB  what shows through transparent pixels in a JPEG (default 000000)\n"
+    "      --quality N          JPEG quality, 1 to 100 (default 90)\n"
+    "      --no-overwrite       fail when OUTPUT exists\n"
+    "      --json               the report as JSON on standard output (on stderr when OUTPUT is '-')\n"
+    "      --quiet              no closing line\n"
+    "      --help               this\n\n"
+    "examples:\n"
+    "  tripoint run cutout photo.jpg -o cutout.png\n"
+    "  tripoint run cutout photo.jpg -o white.jpg --background ffffff\n"
+    "  cat photo.jpg | tripoint run cutout-host - -o - > cutout.png\n\n"
+    "exit: 0 done; 2 command line; 6 interrupted; 8 not found; 9 pipeline; 10 image; 12 engine missing; 13 engine failed;\n"
+    "      14 copy refused; 15 file; all codes are in tripoint(1).\n";
+
+/* ---- the command line ---- */
+
+static bool parse_background(const char *text, uint8_t rgb[3]) {
+    char *end;
+    if (strlen(text) != 6 || strspn(text, "0123456789abcdefABCDEF") != 6)
+        return false;
+    unsigned long value = strtoul(text, &end, 16);
+    rgb[0] = (uint8_t)(value >> 16);
+    rgb[1] = (uint8_t)(value >> 8);
+    rgb[2] = (uint8_t)value;
+    return true;
+}
+
+static bool parse_quality(const char *text, uint32_t *quality) {
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (errno || *end || end == text || value < 1 || value > 100)
+        return false;
+    *quality = (uint32_t)value;
+    return true;
+}
+
+enum { OPT_SET = 256, OPT_ZERO_COPY, OPT_BACKGROUND, OPT_QUALITY, OPT_NO_OVERWRITE, OPT_JSON, OPT_QUIET };
+
+/* 0 go on, -1 help was asked, else an exit code. */
+static int take_option(int c, struct run_options *o) {
+    switch (c) {
+    case 'o':
+        o->output = optarg;
+        return 0;
+    case OPT_SET:
+        if (o->set_count == RUN_SETS_MAX)
+            return cli_usage("run", "more than %d --set", RUN_SETS_MAX);
+        o->sets[o->set_count++] = optarg;
+        return 0;
+    case OPT_ZERO_COPY:
+        o->require_zero_copy = true;
+        return 0;
+    case OPT_BACKGROUND:
+        return parse_background(optarg, o->encode.background)
+                   ? 0
+                   : cli_usage("run", "--background is '%s', it must be six hexadecimal digits like ffffff", optarg);
+    case OPT_QUALITY:
+        return parse_quality(optarg, &o->encode.quality)
+                   ? 0
+                   : cli_usage("run", "--quality is '%s', it must be a whole number from 1 to 100", optarg);
+    case OPT_NO_OVERWRITE:
+        o->encode.no_overwrite = true;
+        return 0;
+    case OPT_JSON:
+        o->json = true;
+        return 0;
+    case OPT_QUIET:
+        o->quiet = true;
+        return 0;
+    case 'h':
+        fputs(help_text, stdout);
+        return -1;
+    default:
+        return cli_usage("run", "see the message above");
+    }
+}
+
+static int parse(int argc, char **argv, struct run_options *o) {
+    static const struct option options[] = {
+        {"output", required_argument, NULL, 'o'},
+        {"set", required_argument, NULL, OPT_SET},
+        {"require-zero-copy", no_argument, NULL, OPT_ZERO_COPY},
+        {"background", required_argument, NULL, OPT_BACKGROUND},
+        {"quality", required_argument, NULL, OPT_QUALITY},
+        {"no-overwrite", no_argument, NULL, OPT_NO_OVERWRITE},
+        {"json", no_argument, NULL, OPT_JSON},
+        {"quiet", no_argument, NULL, OPT_QUIET},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    for (int c; (c = getopt_long(argc, argv, "o:h", options, NULL)) != -1;) {
+        int r = take_option(c, o);
+        if (r != 0)
+            return r;
+    }
+    if (argc - optind < 2)
+        return cli_usage("run", "%s is missing", argc - optind < 1 ? "the pipeline" : "the input image");
+    if (argc - optind > 2)
+        return cli_usage("run", "'%s' is one argument too many", argv[optind + 2]);
+    if (!o->output)
+        return cli_usage("run", "where should the result go? Add -o FILE");
+    o->pipeline = argv[optind];
+    o->input = argv[optind + 1];
+    return 0;
+}
+
+/* ---- interruption ---- */
+
+static struct tri_cancel *volatile interrupted;
+
+static void on_signal(int number) {
+    (void)number;
+    tri_cancel_set(interrupted);
+}
+
+/* The first Ctrl-C ends the run cleanly; the second one is the system's. */
+static void catch_signals(struct tri_cancel *cancel) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    interrupted = cancel;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static tri_status check_interrupted(const struct run *run, struct tri_error *err) {
+    if (!tri_cancel_is_set(run->cancel))
+        return TRI_OK;
+    *err = (struct tri_error){.status = TRI_CANCELLED};
+    snprintf(err->message, sizeof err->message, "interrupted; %s was not written", run->options.output);
+    return TRI_CANCELLED;
+}
+
+/* ---- the work ---- */
+
+struct decoding {
+    struct run *run;
+    tri_status status;
+    struct tri_error error;
+};
+
+static void *decode(void *user) {
+    struct decoding *d = user;
+    double begin = cli_now_ms();
+    struct tri_arena *arena = tri_runtime_arena(d->run->runtime);
+    d->status = tri_image_decode(d->run->image, arena, d->run->input, &d->error);
+    d->run->decode_ms = cli_now_ms() - begin;
+    if (d->status == TRI_OK && d->run->output != d->run->input)
+        tri_region_prefault(arena, d->run->output); /* while the engines are still coming up: the first stage that
+                                                        writes it then takes no page faults */
+    return NULL;
+}
+
+static tri_status open_all(struct run *run, struct tri_error *err) {
+    static struct tri_engine_params engines[TRI_TECHNOLOGY_COUNT];
+    struct tri_runtime_params params = {.struct_bytes = sizeof params};
+    cli_engine_params(engines);
+    for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++)
+        params.engines[t] = &engines[t];
+    tri_status status = tri_runtime_create(&params, &run->runtime, err);
+    if (status == TRI_OK)
+        status = tri_pipeline_load(run->runtime, run->options.pipeline, &run->pipeline, err);
+    for (size_t i = 0; status == TRI_OK && i < run->options.set_count; i++)
+        status = tri_pipeline_set(run->pipeline, run->options.sets[i], err);
+    if (status == TRI_OK)
+        status = tri_image_open_file(run->options.input, &run->image, err);
+    if (status == TRI_OK)
+        tri_image_info(run->image, &run->image_info);
+    return status;
+}
+
+static tri_status plan(struct run *run, struct tri_error *err) {
+    const char *input = tri_pipeline_input(run->pipeline), *output = tri_pipeline_output(run->pipeline);
+    struct tri_layout layout =
+        tri_layout_image(run->image_info.height, run->image_info.width, 4, TRI_DTYPE_U8);
+    tri_status status = tri_pipeline_set_input(run->pipeline, input, &layout, err);
+    if (status == TRI_OK)
+        status = tri_pipeline_plan(run->pipeline, err);
+    if (status == TRI_OK)
+        status = tri_pipeline_region(run->pipeline, input, &run->input, NULL, err);
+    if (status == TRI_OK)
+        status = tri_pipeline_region(run->pipeline, output, &run->output, &run->output_layout, err);
+    return status;
+}
+
+/* Decoding and preparing, side by side. Where no thread is to be had, one after the other. */
+static tri_status decode_and_prepare(struct run *run, struct tri_error *err) {
+    struct decoding decoding = {.run = run};
+    pthread_t thread;
+    double begin = cli_now_ms();
+    bool beside = pthread_create(&thread, NULL, decode, &decoding) == 0;
+    tri_status status = tri_pipeline_prepare(run->pipeline, err);
+    run->prepare_ms = cli_now_ms() - begin;
+    if (beside)
+        pthread_join(thread, NULL);
+    else
+        decode(&decoding);
+    if (decoding.status != TRI_OK) { /* the picture's fault is told before an engine's */
+        *err = decoding.error;
+        return decoding.status;
+    }
+    return status;
+}
+
+static tri_status work(struct run *run, struct tri_error *err) {
+    const struct tri_run_params params = {.struct_bytes = sizeof params,
+                                          .cancel = run->cancel,
+                                          .require_zero_copy = run->options.require_zero_copy};
+    tri_status status = open_all(run, err);
+    if (status == TRI_OK)
+        status = plan(run, err);
+    run->open_ms = cli_now_ms() - run->begin_ms;
+    if (status == TRI_OK)
+        status = decode_and_prepare(run, err);
+    if (status == TRI_OK)
+        status = check_interrupted(run, err);
+    double begin = cli_now_ms();
+    if (status == TRI_OK)
+        status = tri_pipeline_run(run->pipeline, &params, err);
+    run->run_ms = cli_now_ms() - begin;
+    if (status == TRI_OK)
+        status = check_interrupted(run, err);
+    begin = cli_now_ms();
+    if (status == TRI_OK)
+        status = tri_image_encode_file(tri_runtime_arena(run->runtime), run->output, run->options.output,
+                                       &run->options.encode, &run->bytes_written, err);
+    run->encode_ms = cli_now_ms() - begin;
+    run->total_ms = cli_now_ms() - run->begin_ms;
+    return status;
+}
+
+static void tear_down(struct run *run) {
+    tri_image_close(&run->image);
+    tri_pipeline_destroy(&run->pipeline);
+    tri_runtime_destroy(&run->runtime);
+    tri_cancel_destroy(&run->cancel);
+}
+
+int cmd_run(int argc, char **argv) {
+    struct run run = {.begin_ms = cli_now_ms(), .options.encode.struct_bytes = sizeof run.options.encode};
+    struct tri_error err = {0};
+    int code = parse(argc, argv, &run.options);
+    if (code != 0)
+        return code < 0 ? 0 : code;
+    tri_status status = tri_cancel_create(&run.cancel, &err);
+    if (status == TRI_OK) {
+        catch_signals(run.cancel);
+        status = work(&run, &err);
+    }
+    if (status != TRI_OK)
+        code = cli_fail(&err);
+    else if (run.options.json)
+        code = run_report_json(&run);
+    if (status == TRI_OK && !run.options.quiet)
+        run_report_line(&run);
+    tear_down(&run);
+    return code;
+}

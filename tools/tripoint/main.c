@@ -1,0 +1,50 @@
+/* tripoint - runs pipelines over one arena of shared memory, and shows what it did. */
+#include "cli.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} verbs[] = {
+    {"run", cmd_run, "run a pipeline on an image"},
+    {"doctor", cmd_doctor, "what works on this machine, and what is really zero-copy here"},
+    {"ops", cmd_ops, "list the operations, their operands, parameters and engines"},
+};
+#define VERB_COUNT (sizeof verbs / sizeof *verbs)
+
+static void help(FILE *to) {
+    fprintf(to, "tripoint - one arena of shared memory that Wasm, WebGPU and a neural network see without copies\n\n"
+                "usage: tripoint VERB [OPTIONS]\n\n");
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        fprintf(to, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
+    fprintf(to, "\n"
+                "  tripoint run cutout photo.jpg -o cutout.png      the person cut out of a photo\n"
+                "  tripoint VERB --help                             more about a verb\n"
+                "  tripoint --version\n\n"
+                "Exit codes are listed in tripoint(1) and docs/errors.md; 0 is success, 2 a wrong command line.\n");
+}
+
+int main(int argc, char **argv) {
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, told like any other */
+    const char *verb = argc > 1 ? argv[1] : "";
+    if (strcmp(verb, "--version") == 0 || strcmp(verb, "-V") == 0) {
+        printf("tripoint %s\n", tri_version());
+        return 0;
+    }
+    if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0 || strcmp(verb, "help") == 0) {
+        help(stdout);
+        return 0;
+    }
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        if (strcmp(verb, verbs[i].name) == 0)
+            return verbs[i].run(argc - 1, argv + 1);
+    if (!verb[0]) {
+        help(stderr);
+        return tri_status_exit_code(TRI_INVALID_ARGUMENT);
+    }
+    return cli_usage("", "there is no verb '%s'; there are run, doctor and ops", verb);
+}

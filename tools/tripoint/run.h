@@ -1,0 +1,35 @@
+/* What `tripoint run` was asked and what it found: shared by the doing (cmd_run.c) and the telling (run_report.c). */
+#ifndef TRIPOINT_CLI_RUN_H
+#define TRIPOINT_CLI_RUN_H
+
+#include "cli.h"
+
+#define RUN_SETS_MAX 64
+
+struct run_options {
+    const char *pipeline, *input, *output;
+    const char *sets[RUN_SETS_MAX];
+    size_t set_count;
+    bool require_zero_copy, json, quiet;
+    struct tri_image_encode_params encode;
+};
+
+struct run {
+    struct run_options options;
+    struct tri_runtime *runtime;
+    struct tri_pipeline *pipeline;
+    struct tri_image *image;
+    struct tri_cancel *cancel;
+    struct tri_image_info image_info;
+    tri_handle input, output;
+    struct tri_layout output_layout;
+    uint64_t bytes_written;
+    double begin_ms; /* when the command began */
+    double open_ms, decode_ms, prepare_ms, run_ms, encode_ms, total_ms; /* how long each took */
+};
+
+/* The last line on stderr; the whole story as JSON on `to`. */
+void run_report_line(const struct run *run);
+int run_report_json(const struct run *run);
+
+#endif

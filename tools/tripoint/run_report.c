@@ -1,0 +1,96 @@
+#include "run.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct tri_arena *arena_of(const struct run *run) {
+    return tri_runtime_arena(run->runtime);
+}
+
+void run_report_line(const struct run *run) {
+    char text[32];
+    uint64_t between = tri_ledger_bytes(arena_of(run), TRI_LEDGER_BETWEEN);
+    uint64_t border = tri_ledger_bytes(arena_of(run), TRI_LEDGER_BORDER);
+    fprintf(stderr, "%s: %llux%llu, %.0f ms, %s copied between stages",
+            strcmp(run->options.output, "-") == 0 ? "standard output" : run->options.output,
+            (unsigned long long)run->output_layout.shape[1], (unsigned long long)run->output_layout.shape[0],
+            run->total_ms, cli_bytes(between, text, sizeof text));
+    if (border)
+        fprintf(stderr, " (%s at the border)", cli_bytes(border, text, sizeof text));
+    fprintf(stderr, "\n");
+}
+
+static json_t *layout_json(const struct tri_layout *layout) {
+    json_t *shape = json_array();
+    for (uint32_t i = 0; i < layout->rank; i++)
+        json_array_append_new(shape, json_integer((json_int_t)layout->shape[i]));
+    return json_pack("{s:s,s:s,s:o}", "kind", tri_kind_name(layout->kind), "dtype", tri_dtype_name(layout->dtype),
+                     "shape", shape);
+}
+
+static json_t *stages_json(const struct run *run, bool used[TRI_TECHNOLOGY_COUNT]) {
+    json_t *stages = json_array();
+    struct tri_stage_report r;
+    for (size_t i = 0; tri_pipeline_report(run->pipeline, i, &r); i++) {
+        used[r.technology] = true;
+        json_array_append_new(stages, json_pack("{s:s,s:s,s:s,s:b,s:f,s:f}", "name", r.name, "technology",
+                                                tri_technology_name(r.technology), "operation", r.operation, "in_place",
+                                                (int)r.in_place, "wait_ms", (double)r.wait_ns * 1e-6, "run_ms",
+                                                (double)r.run_ns * 1e-6));
+    }
+    return stages;
+}
+
+static json_t *engines_json(const struct run *run, const bool used[TRI_TECHNOLOGY_COUNT]) {
+    json_t *engines = json_array();
+    for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++) {
+        struct tri_engine *engine;
+        struct tri_engine_info info;
+        if (!used[t] || tri_runtime_engine(run->runtime, (enum tri_technology)t, &engine, NULL) != TRI_OK)
+            continue;
+        tri_engine_info(engine, &info);
+        json_array_append_new(engines, json_pack("{s:s,s:s,s:s,s:s,s:s,s:b,s:s}", "technology", info.name, "library",
+                                                 info.library, "version", info.version, "device", info.device, "driver",
+                                                 info.driver, "shares_memory", (int)info.shares_memory, "sharing",
+                                                 info.sharing));
+    }
+    return engines;
+}
+
+static json_t *ledger_json(struct tri_arena *arena) {
+    json_t *lines = json_array();
+    size_t count = tri_ledger_lines(arena, NULL, 0);
+    struct tri_ledger_line *line = calloc(count ? count : 1, sizeof *line);
+    size_t got = line ? tri_ledger_lines(arena, line, count) : 0;
+    for (size_t i = 0; i < got && i < count; i++)
+        json_array_append_new(lines, json_pack("{s:s,s:s,s:s,s:s,s:I,s:I}", "place",
+                                               line[i].place == TRI_LEDGER_BORDER ? "border" : "between", "stage",
+                                               line[i].stage, "region", line[i].region, "cause", line[i].cause, "bytes",
+                                               (json_int_t)line[i].bytes, "copies", (json_int_t)line[i].copies));
+    free(line);
+    return json_pack("{s:I,s:I,s:o}", "bytes_between_stages", (json_int_t)tri_ledger_bytes(arena, TRI_LEDGER_BETWEEN),
+                     "bytes_at_the_border", (json_int_t)tri_ledger_bytes(arena, TRI_LEDGER_BORDER), "lines", lines);
+}
+
+int run_report_json(const struct run *run) {
+    bool used[TRI_TECHNOLOGY_COUNT] = {false};
+    json_t *stages = stages_json(run, used);
+    json_t *input = json_pack("{s:s,s:i,s:i,s:i}", "path", run->options.input, "width", (int)run->image_info.width,
+                              "height", (int)run->image_info.height, "orientation", (int)run->image_info.orientation);
+    json_t *output = json_pack("{s:s,s:o,s:I}", "path", run->options.output, "layout",
+                               layout_json(&run->output_layout), "bytes", (json_int_t)run->bytes_written);
+    json_t *times = json_pack("{s:f,s:f,s:f,s:f,s:f,s:f}", "open", run->open_ms, "decode", run->decode_ms, "prepare",
+                              run->prepare_ms, "run", run->run_ms, "encode", run->encode_ms, "total", run->total_ms);
+    json_t *all = json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o}", "tripoint", tri_version(), "pipeline",
+                            tri_pipeline_name(run->pipeline), "input", input, "output", output, "milliseconds", times,
+                            "stages", stages, "engines", engines_json(run, used), "ledger",
+                            ledger_json(arena_of(run)));
+    /* The report stays out of the way of pixels on standard output. */
+    FILE *to = strcmp(run->options.output, "-") == 0 ? stderr : stdout;
+    int failed = all ? json_dumpf(all, to, JSON_INDENT(2)) : -1;
+    fprintf(to, "\n");
+    json_decref(all);
+    return failed || fflush(to) ? tri_status_exit_code(TRI_IO) : 0;
+}
