@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -179,6 +180,26 @@ int trii_sys_sync(int fd) {
 
 int trii_sys_map_file(int fd, uint64_t bytes, void **out) {
     return map(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, 0, out);
+}
+
+int trii_sys_file_size(int fd, uint64_t *bytes) {
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return errno;
+    if (!S_ISREG(st.st_mode))
+        return EINVAL;
+    *bytes = (uint64_t)st.st_size;
+    return 0;
+}
+
+int trii_sys_scratch_file(const char *name, int *out) {
+    if (trii_fault_now(TRII_FAULT_MEMFD))
+        return EMFILE;
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    *out = fd;
+    return 0;
 }
 
 int trii_sys_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns, bool shared) {

@@ -110,7 +110,7 @@ extern const struct trii_engine_vtable trii_host_engine;
 /* Weak until each has landed: an engine that is not built in is reported as such. */
 extern const struct trii_engine_vtable trii_wasm_engine __attribute__((weak));
 extern const struct trii_engine_vtable trii_webgpu_engine __attribute__((weak));
-extern const struct trii_engine_vtable trii_webnn_engine __attribute__((weak));
+extern const struct trii_engine_vtable trii_webnn_engine;
 
 /* ---- the front door, for the rooms above ---- */
 

@@ -1,0 +1,126 @@
+/*
+ * `segment`: an inference on tensors bound to the regions' pages once, at prepare.
+ *
+ * Inferences run on a thread of ours rather than by OpenVINO's start_async: through the C API a callback is not told
+ * whether the inference failed, and a request started again before the previous callback has returned can lose its
+ * callback (docs/decisions/0050-inference-thread.md). The plugin runs one inference at a time anyway.
+ */
+#include "engine/webnn/webnn.h"
+
+#include "base/alloc.h"
+#include "base/status.h"
+
+static const struct trii_operand *image_of(const struct trii_stage *stage) {
+    return &stage->operands[0];
+}
+
+static const struct trii_operand *mask_of(const struct trii_stage *stage) {
+    return &stage->operands[1];
+}
+
+static tri_status prepare(struct trii_nn *nn, const struct trii_stage *stage, struct trii_prepared *prepared,
+                          struct tri_error *err) {
+    const struct trii_model *info = trii_model_find(trii_args_text(stage->op, &stage->args, "model"));
+    const struct tri_layout *image = &image_of(stage)->layout;
+    tri_status status = trii_nn_model_get(nn, info, image->shape[0], image->shape[1], &prepared->model, err);
+    if (status == TRI_OK && stage->in_place)
+        status = trii_nn_model_check_in_place(nn, prepared->model, err);
+    if (status == TRI_OK)
+        status = trii_nn_request(nn, prepared->model, image_of(stage)->region.bytes, mask_of(stage)->region.bytes,
+                                 &prepared->request, err);
+    return status;
+}
+
+tri_status trii_nn_prepare(struct tri_engine *engine, const struct trii_stage *stage, struct trii_prepared **out,
+                           struct tri_error *err) {
+    struct trii_nn *nn = (struct trii_nn *)engine;
+    struct trii_prepared *prepared = trii_calloc(1, sizeof *prepared);
+    if (!prepared)
+        return trii_fail(err, TRI_NO_MEMORY, "no memory to prepare an inference");
+    tri_status status = prepare(nn, stage, prepared, err);
+    if (status != TRI_OK)
+        trii_nn_release(engine, prepared);
+    else
+        *out = prepared;
+    return status;
+}
+
+void trii_nn_release(struct tri_engine *engine, struct trii_prepared *prepared) {
+    struct trii_nn *nn = (struct trii_nn *)engine;
+    if (prepared->request)
+        nn->ov.infer_request_free(prepared->request);
+    if (prepared->model)
+        trii_nn_model_put(nn, prepared->model);
+    trii_free(prepared);
+}
+
+tri_status trii_nn_submit(struct tri_engine *engine, struct trii_prepared *prepared, struct trii_fence *fence,
+                          struct tri_error *err) {
+    (void)err;
+    struct trii_nn *nn = (struct trii_nn *)engine;
+    prepared->fence = fence;
+    prepared->next = NULL;
+    pthread_mutex_lock(&nn->mutex);
+    *nn->last = prepared;
+    nn->last = &prepared->next;
+    pthread_cond_signal(&nn->wake);
+    pthread_mutex_unlock(&nn->mutex);
+    return TRI_OK;
+}
+
+/* ---- the thread ---- */
+
+/* Once the fence is signalled the submission belongs to the caller again: it is not looked at after that. */
+static void infer(struct trii_nn *nn, struct trii_prepared *prepared) {
+    struct trii_fence *fence = prepared->fence;
+    struct tri_error error = {0};
+    tri_status status = TRI_OK;
+    int code = nn->ov.infer_request_infer(prepared->request);
+    if (code != TRII_OV_OK)
+        status = trii_openvino_fail(&nn->ov, code, &error, TRI_ENGINE_FAILED, "the inference failed");
+    trii_fence_signal(fence, status, status == TRI_OK ? NULL : &error);
+}
+
+static struct trii_nn_model *unsaved(const struct trii_nn *nn) {
+    struct trii_nn_model *model = nn->models;
+    while (model && !model->unsaved)
+        model = model->next;
+    return model;
+}
+
+/* With the mutex held, which is let go of meanwhile. */
+static void save(struct trii_nn *nn, struct trii_nn_model *model) {
+    nn->saving = model;
+    pthread_mutex_unlock(&nn->mutex);
+    trii_nn_store_export(nn, model);
+    pthread_mutex_lock(&nn->mutex);
+    model->unsaved = false;
+    nn->saving = NULL;
+    pthread_cond_broadcast(&nn->idle);
+}
+
+/* A model compiled here is saved after its first inference, so that the first result does not wait for it. */
+void trii_nn_infer_thread(void *user) {
+    struct trii_nn *nn = user;
+    bool inferred = false;
+    pthread_mutex_lock(&nn->mutex);
+    for (;;) {
+        struct trii_prepared *prepared = nn->first;
+        struct trii_nn_model *model;
+        if (prepared) {
+            nn->first = prepared->next;
+            if (!nn->first)
+                nn->last = &nn->first;
+            pthread_mutex_unlock(&nn->mutex);
+            infer(nn, prepared);
+            inferred = true;
+            pthread_mutex_lock(&nn->mutex);
+        } else if ((inferred || nn->closing) && (model = unsaved(nn)))
+            save(nn, model);
+        else if (nn->closing)
+            break;
+        else
+            pthread_cond_wait(&nn->wake, &nn->mutex);
+    }
+    pthread_mutex_unlock(&nn->mutex);
+}
