@@ -107,8 +107,8 @@ struct trii_engine_vtable {
 };
 
 extern const struct trii_engine_vtable trii_host_engine;
+extern const struct trii_engine_vtable trii_wasm_engine;
 /* Weak until each has landed: an engine that is not built in is reported as such. */
-extern const struct trii_engine_vtable trii_wasm_engine __attribute__((weak));
 extern const struct trii_engine_vtable trii_webgpu_engine __attribute__((weak));
 extern const struct trii_engine_vtable trii_webnn_engine;
 

@@ -1,0 +1,234 @@
+#include "engine/wasm/window.h"
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "engine/wasm/memory.h"
+
+#define PAGE ((uint64_t)TRI_PAGE_BYTES)
+#define MIB(bytes) ((double)(bytes) / 1048576.0)
+
+tri_status trii_window_open(struct trii_window *window, struct tri_arena *arena, struct tri_error *err) {
+    *window = (struct trii_window){.arena = arena, .staged = trii_arena_backing(arena) != TRI_BACKING_MEMFD};
+    window->by_index = trii_calloc(TRI_REGION_MAX, sizeof(struct trii_wasm_view *));
+    if (!window->by_index)
+        return trii_fail(err, TRI_NO_MEMORY, "no memory for the table of guest views");
+    return TRI_OK;
+}
+
+static void count_views(struct trii_window *window, int32_t change) {
+    trii_arena_count_views(window->arena, change);
+}
+
+void trii_window_close(struct trii_window *window) {
+    for (size_t i = 0; i < window->count; i++) {
+        trii_arena_unpin(window->arena, window->order[i]->region.index);
+        count_views(window, -1);
+        trii_free(window->order[i]);
+    }
+    trii_free(window->order);
+    trii_free(window->by_index);
+    *window = (struct trii_window){0};
+}
+
+/* ---- guests ---- */
+
+bool trii_window_attach(struct trii_window *window, uint8_t *base, uint32_t *guest) {
+    for (uint32_t g = 0; g < TRII_WASM_GUESTS_MAX; g++) {
+        if (window->attached & (uint64_t)1 << g)
+            continue;
+        window->attached |= (uint64_t)1 << g;
+        window->bases[g] = base;
+        *guest = g;
+        return true;
+    }
+    return false;
+}
+
+void trii_window_detach(struct trii_window *window, uint32_t guest) {
+    const uint64_t bit = (uint64_t)1 << guest;
+    for (size_t i = 0; i < window->count; i++)
+        window->order[i]->mapped &= ~bit;
+    window->attached &= ~bit;
+    window->bases[guest] = NULL;
+}
+
+/* ---- addresses ---- */
+
+static uint64_t end_of(const struct trii_wasm_view *view) {
+    return view->address + view->region.mapped_bytes;
+}
+
+/* The lowest hole that leaves a closed page on either side: its address and where in the order it belongs. */
+static bool find_hole(const struct trii_window *window, uint64_t bytes, uint64_t *address, size_t *position) {
+    uint64_t begin = TRII_WASM_WINDOW + PAGE;
+    for (size_t i = 0; i <= window->count; i++) {
+        uint64_t end = i < window->count ? window->order[i]->address : TRII_WASM_SPACE;
+        if (end >= begin + PAGE && bytes <= end - PAGE - begin) {
+            *address = begin;
+            *position = i;
+            return true;
+        }
+        if (i < window->count)
+            begin = end_of(window->order[i]) + PAGE;
+    }
+    return false;
+}
+
+static bool make_room(struct trii_window *window) {
+    if (window->count < window->capacity)
+        return true;
+    size_t capacity = window->capacity ? window->capacity * 2 : 16;
+    struct trii_wasm_view **order = trii_realloc(window->order, capacity, sizeof *order);
+    if (!order)
+        return false;
+    window->order = order;
+    window->capacity = capacity;
+    return true;
+}
+
+static size_t position_of(const struct trii_window *window, const struct trii_wasm_view *view) {
+    size_t i = 0;
+    while (window->order[i] != view)
+        i++;
+    return i;
+}
+
+/* Takes the pages out of every guest and gives the pin back. Where the kernel refuses (the process has too many
+ * mappings) the pages stay behind, closed, and their addresses are never used again: a view that nobody finds. */
+static void drop(struct trii_window *window, struct trii_wasm_view *view) {
+    bool gone = true;
+    for (uint32_t g = 0; g < TRII_WASM_GUESTS_MAX; g++)
+        if (view->mapped & (uint64_t)1 << g)
+            gone &= trii_sys_unreserve(trii_window_bytes(window, view, g), view->region.mapped_bytes) == 0;
+    if (window->by_index[view->region.index] == view)
+        window->by_index[view->region.index] = NULL;
+    if (!gone) {
+        view->freed = true;
+        view->uses = 1;
+        return;
+    }
+    size_t at = position_of(window, view);
+    window->count--;
+    for (size_t i = at; i < window->count; i++)
+        window->order[i] = window->order[i + 1];
+    trii_arena_unpin(window->arena, view->region.index);
+    count_views(window, -1);
+    trii_free(view);
+}
+
+/* Lets the view that was used longest ago give way; false when all are needed. */
+static bool evict(struct trii_window *window) {
+    struct trii_wasm_view *oldest = NULL;
+    for (size_t i = 0; i < window->count; i++) {
+        struct trii_wasm_view *view = window->order[i];
+        if (view->uses == 0 && !view->promised && (!oldest || view->used_at < oldest->used_at))
+            oldest = view;
+    }
+    size_t before = window->count;
+    if (oldest)
+        drop(window, oldest);
+    return window->count < before;
+}
+
+static tri_status full(const struct trii_window *window, const struct trii_region *region, struct tri_error *err) {
+    uint64_t held = 0;
+    for (size_t i = 0; i < window->count; i++)
+        held += window->order[i]->region.mapped_bytes;
+    return trii_fail(err, TRI_LIMIT,
+                     "the window through which Wasm guests see regions has no room for the %.1f MiB of '%s': %zu views "
+                     "that are in use hold %.1f of its 2048 MiB; destroy plans or free regions",
+                     MIB(region->mapped_bytes), region->label, window->count, MIB(held));
+}
+
+/* ---- views ---- */
+
+tri_status trii_window_view(struct trii_window *window, const struct trii_region *region, struct trii_wasm_view **out,
+                            struct tri_error *err) {
+    struct trii_wasm_view *view = window->by_index[region->index];
+    if (view && view->region.generation == region->generation) {
+        view->used_at = ++window->clock;
+        *out = view;
+        return TRI_OK;
+    }
+    uint64_t address;
+    size_t at;
+    while (!find_hole(window, region->mapped_bytes, &address, &at))
+        if (!evict(window))
+            return full(window, region, err);
+    if (!make_room(window) || !(view = trii_calloc(1, sizeof *view)))
+        return trii_fail(err, TRI_NO_MEMORY, "no memory for the guest view of '%s'", region->label);
+    tri_status status = trii_arena_pin(window->arena, region->handle, &view->region, err);
+    if (status != TRI_OK) {
+        trii_free(view);
+        return status;
+    }
+    view->address = address;
+    view->used_at = ++window->clock;
+    for (size_t i = window->count; i > at; i--)
+        window->order[i] = window->order[i - 1];
+    window->order[at] = view;
+    window->count++;
+    window->by_index[region->index] = view;
+    count_views(window, 1);
+    *out = view;
+    return TRI_OK;
+}
+
+void trii_window_forget(struct trii_window *window, uint32_t index, uint32_t generation) {
+    struct trii_wasm_view *view = window->by_index[index];
+    if (!view || view->region.generation != generation)
+        return;
+    view->freed = true;
+    if (view->uses == 0)
+        drop(window, view);
+    else
+        window->by_index[index] = NULL;
+}
+
+void trii_window_hold(struct trii_wasm_view *view) {
+    view->uses++;
+}
+
+void trii_window_let_go(struct trii_window *window, struct trii_wasm_view *view) {
+    if (--view->uses == 0 && view->freed)
+        drop(window, view);
+}
+
+/* ---- pages ---- */
+
+uint8_t *trii_window_bytes(const struct trii_window *window, const struct trii_wasm_view *view, uint32_t guest) {
+    return window->bases[guest] + view->address;
+}
+
+tri_status trii_window_map(struct trii_window *window, struct trii_wasm_view *view, uint32_t guest,
+                           struct tri_error *err) {
+    const uint64_t bit = (uint64_t)1 << guest;
+    const struct trii_region *region = &view->region;
+    if (view->mapped & bit)
+        return TRI_OK;
+    uint8_t *at = trii_window_bytes(window, view, guest);
+    int failed = window->staged ? trii_sys_map_private(at, region->mapped_bytes, TRII_PROT_NONE)
+                                : trii_sys_map_fd(at, region->mapped_bytes, region->fd, region->fd_offset,
+                                                  TRII_PROT_NONE, false);
+    if (failed)
+        return trii_fail_errno(err, TRI_ENGINE_FAILED, failed, "'%s' can't be mapped into the guest's window",
+                               region->label);
+    view->mapped |= bit;
+    return TRI_OK;
+}
+
+tri_status trii_window_protect(struct trii_window *window, struct trii_wasm_view *view, uint32_t guest,
+                               enum trii_protection protection, struct tri_error *err) {
+    int failed = trii_sys_protect(trii_window_bytes(window, view, guest), view->region.mapped_bytes, protection);
+    if (failed)
+        return trii_fail_errno(err, TRI_ENGINE_FAILED, failed, "'%s' can't be %s in the guest's window",
+                               view->region.label, protection == TRII_PROT_NONE ? "closed" : "opened");
+    return TRI_OK;
+}
+
+const struct trii_wasm_view *trii_window_at(const struct trii_window *window, uint64_t address) {
+    for (size_t i = 0; i < window->count; i++)
+        if (address >= window->order[i]->address && address < end_of(window->order[i]))
+            return window->order[i];
+    return NULL;
+}
