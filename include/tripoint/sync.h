@@ -13,7 +13,7 @@
  *
  * Readers of several technologies may be present at once; all are counted, and the state reported
  * is that of the first present in the order GPU, NPU, Wasm, host. The word's real layout, every
- * transition and every memory order stand at the top of src/sync/sync.c and in docs/sync.md.
+ * transition and every memory order stand at the top of src/sync/word.h and in docs/sync.md.
  *
  * Rules:
  *   1. A reader enters when the region is idle or being read and no writer waits before it.
@@ -75,6 +75,9 @@ struct tri_wait {
     uint64_t timeout_ns;       /**< from now; 0 tries once; TRI_FOREVER has no end */
     struct tri_cancel *cancel; /**< may be NULL */
 };
+
+/** Readers and waiters that one region can have at once; one more is TRI_LIMIT. */
+#define TRI_SYNC_CLAIMS_MAX 127
 
 /** A synchronizer over `regions` words, 1 … 65536, in memory of this process. */
 TRI_API TRI_MUST_USE tri_status tri_sync_create(uint32_t regions, struct tri_sync **out, struct tri_error *err);

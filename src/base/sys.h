@@ -33,6 +33,8 @@ int trii_sys_punch(int fd, uint64_t offset, uint64_t bytes);
 int trii_sys_discard(void *at, uint64_t bytes);
 int trii_sys_advise_huge(void *at, uint64_t bytes);
 void trii_sys_close(int fd);
+/* One private page of zeros that a forked child finds zeroed again. */
+int trii_sys_forkless_page(void **out);
 
 /* ---- files ---- */
 /* openat(2), close-on-exec, never a controlling terminal. */
@@ -58,6 +60,10 @@ void trii_sys_futex_wake(_Atomic uint32_t *word, int32_t count, bool shared);
 uint64_t trii_sys_now_ns(void);      /* CLOCK_MONOTONIC */
 /* now + timeout, saturating; TRI_FOREVER stays for ever. */
 uint64_t trii_sys_deadline(uint64_t timeout_ns);
+
+/* ---- processes ---- */
+/* When a process began, in clock ticks since boot; 0 when there is none or /proc does not tell. */
+uint64_t trii_sys_process_start(int32_t pid);
 
 /* ---- threads ---- */
 struct trii_thread;

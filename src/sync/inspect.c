@@ -1,0 +1,67 @@
+/* What a region's word and slots say, for people and tools: a look, not a lock. */
+#include "base/status.h"
+#include "sync/sync.h"
+
+const char *tri_sync_state_name(enum tri_sync_state state) {
+    static const char *const names[] = {"IDLE",        "WASM_WRITING", "GPU_READING",  "GPU_WRITING", "NPU_READING",
+                                        "NPU_WRITING", "WASM_READING", "HOST_READING", "HOST_WRITING"};
+    return (unsigned)state < sizeof names / sizeof *names ? names[state] : "?";
+}
+
+static enum tri_sync_state writing_state(enum tri_technology technology) {
+    static const enum tri_sync_state states[TRI_TECHNOLOGY_COUNT] = {TRI_SYNC_HOST_WRITING, TRI_SYNC_WASM_WRITING,
+                                                                     TRI_SYNC_GPU_WRITING, TRI_SYNC_NPU_WRITING};
+    return states[technology];
+}
+
+static enum tri_sync_state reading_state(const uint32_t readers[TRI_TECHNOLOGY_COUNT]) {
+    if (readers[TRI_TECHNOLOGY_WEBGPU])
+        return TRI_SYNC_GPU_READING;
+    if (readers[TRI_TECHNOLOGY_WEBNN])
+        return TRI_SYNC_NPU_READING;
+    if (readers[TRI_TECHNOLOGY_WASM])
+        return TRI_SYNC_WASM_READING;
+    return readers[TRI_TECHNOLOGY_HOST] ? TRI_SYNC_HOST_READING : TRI_SYNC_IDLE;
+}
+
+static void count_slots(const struct tri_sync *sync, uint32_t region, uint64_t word, struct tri_sync_info *info) {
+    for (uint32_t slot = 1; slot <= trii_slots_used(word); slot++) {
+        uint64_t seen = trii_load_acquire(trii_slot_at(sync, region, slot));
+        switch (trii_slot_state(seen)) {
+        case TRII_SLOT_READING:
+            info->readers[trii_slot_tech(seen)]++;
+            break;
+        case TRII_SLOT_RWAIT:
+            info->waiting_readers++;
+            break;
+        case TRII_SLOT_WWAIT:
+        case TRII_SLOT_DRAIN:
+            info->waiting_writers++;
+            break;
+        case TRII_SLOT_FREE:
+        case TRII_SLOT_TAKEN:
+            break;
+        }
+    }
+}
+
+tri_status tri_sync_inspect(const struct tri_sync *sync, uint32_t region, struct tri_sync_info *out,
+                            struct tri_error *err) {
+    struct tri_sync_info info = {0};
+    if (!sync || !out || region >= sync->regions)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "region %u is out of range, or a pointer is NULL", region);
+    uint64_t word = trii_load_acquire(&sync->cells[region].word);
+    count_slots(sync, region, word, &info);
+    if (trii_word_state(word) == TRII_WORD_SHARED)
+        info.readers[trii_word_tech(word)]++;
+    info.state =
+        trii_word_state(word) == TRII_WORD_WRITE ? writing_state(trii_word_tech(word)) : reading_state(info.readers);
+    info.poisoned = (word & TRII_WORD_POISON) != 0;
+    *out = info;
+    return TRI_OK;
+}
+
+enum tri_sync_state tri_sync_state(const struct tri_sync *sync, uint32_t region) {
+    struct tri_sync_info info;
+    return tri_sync_inspect(sync, region, &info, NULL) == TRI_OK ? info.state : TRI_SYNC_IDLE;
+}

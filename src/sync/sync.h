@@ -1,0 +1,117 @@
+/*
+ * The synchronizer's inside: where its words live, and what the files of this room share.
+ *
+ * A `struct tri_sync` is one process's handle; the words lie in `memory`, which is private pages of the process
+ * (tri_sync_create) or a control segment that others map too (trii_sync_open_at). Every value read from there is
+ * copied once and masked to its width before it is used as a number of something.
+ */
+#ifndef TRIPOINT_SYNC_SYNC_H
+#define TRIPOINT_SYNC_SYNC_H
+
+#include "sync/word.h"
+
+#define TRII_SYNC_REGIONS_MAX 65536u
+
+/* Bytes that a synchronizer of so many regions needs, whole pages; most are never touched. */
+uint64_t trii_sync_bytes(uint32_t regions);
+
+/* A handle on words in the caller's memory (page-aligned, trii_sync_bytes() long, outliving the handle). `fresh`
+ * memory is all zero and becomes a synchronizer; otherwise it must be one of as many regions already. `shared` says that
+ * other processes map it. The memory stays the caller's. */
+tri_status trii_sync_open_at(void *memory, uint32_t regions, bool shared, bool fresh, struct tri_sync **out,
+                             struct tri_error *err);
+
+/* ---- within the room ---- */
+
+/* Why a region is poisoned. Words, so that a torn copy is a wrong sentence and not undefined. */
+#define TRII_CAUSE_WORDS (sizeof(struct tri_error) / sizeof(uint64_t))
+struct trii_cause {
+    _Alignas(64) _Atomic uint64_t writing; /* member bits of who writes it now, or 0 */
+    _Atomic uint64_t words[TRII_CAUSE_WORDS];
+};
+_Static_assert(sizeof(struct tri_error) % sizeof(uint64_t) == 0, "an error is whole words");
+
+struct trii_head {
+    _Atomic uint64_t magic;
+    _Atomic uint64_t regions;
+    _Atomic uint64_t salt; /* added to generations in tokens: those of another synchronizer don't fit */
+    _Atomic uint64_t members[TRII_MEMBERS]; /* pid and start time; 0 is nobody */
+};
+
+struct tri_sync {
+    struct trii_cell *cells;
+    _Atomic uint64_t *me; /* this process's member number, shifted as in words; a page that a forked child sees zeroed */
+    uint64_t salt;
+    uint32_t regions;
+    bool shared;
+    struct trii_cold *colds;
+    struct trii_cause *causes;
+    struct trii_head *head;
+    void *owned; /* the memory, when it is this handle's */
+};
+
+struct tri_cancel {
+    _Atomic uint32_t set;
+};
+
+/* One wait: what is wanted and what may end it. */
+struct trii_want {
+    uint32_t region;
+    enum tri_technology technology;
+    bool write;
+    bool poisoned;       /* enter a poisoned region, to overwrite it */
+    uint64_t timeout_ns; /* 0 looks once */
+    const struct tri_cancel *cancel;
+};
+
+static inline _Atomic uint64_t *trii_slot_at(const struct tri_sync *sync, uint32_t region, uint32_t slot) {
+    return slot <= TRII_NEAR_SLOTS ? &sync->cells[region].near[slot - 1]
+                                   : &sync->colds[region].wide[slot - 1 - TRII_NEAR_SLOTS];
+}
+
+static inline tri_claim trii_token(const struct tri_sync *sync, uint32_t region, uint32_t slot, uint64_t generation) {
+    return (tri_claim)region << 48 | (tri_claim)slot << 40 | ((generation + sync->salt) & TRII_GENERATION_MASK);
+}
+
+struct trii_token_parts {
+    uint32_t region;
+    uint32_t slot;
+    uint64_t generation;
+};
+
+static inline struct trii_token_parts trii_token_parts(const struct tri_sync *sync, tri_claim claim) {
+    return (struct trii_token_parts){.region = (uint32_t)(claim >> 48),
+                                     .slot = (uint32_t)(claim >> 40) & 0xffu,
+                                     .generation = (claim - sync->salt) & TRII_GENERATION_MASK};
+}
+
+/* The slow ways in: queue, sleep, time out. */
+tri_status trii_sync_wait(struct tri_sync *sync, const struct trii_want *want, tri_claim *out, struct tri_error *err);
+/* Looks once and queues for nothing: TRI_OK, TRI_BUSY, TRI_POISONED or TRI_LIMIT, without words. */
+tri_status trii_sync_try(struct tri_sync *sync, const struct trii_want *want, uint64_t me, tri_claim *out);
+/* The sentence for a status that trii_sync_try() gave. */
+tri_status trii_sync_explain(struct tri_sync *sync, const struct trii_want *want, tri_status status,
+                             struct tri_error *err);
+
+/* Tells whoever may go now. Called after every change that lets somebody go. */
+void trii_sync_settle(struct tri_sync *sync, uint32_t region);
+/* A writer that found readers inside leaves the word again as if it had never been. */
+void trii_sync_leave_word(struct tri_sync *sync, uint32_t region, uint64_t mine);
+/* A reader has left: settles when it was the last one and somebody waits. */
+void trii_sync_reader_left(struct tri_sync *sync, uint32_t region);
+
+/* The last slot number in use perhaps: TRII_NEAR_SLOTS or TRII_SLOTS. */
+static inline uint32_t trii_slots_used(uint64_t word) {
+    return word & TRII_WORD_WIDE ? TRII_SLOTS : TRII_NEAR_SLOTS;
+}
+
+/* This process's member bits; registers a forked child as itself. 0 and an error when the table is full. */
+uint64_t trii_sync_me(struct tri_sync *sync, struct tri_error *err);
+
+/* Takes a FREE slot into `state`; 0 when all are in use. */
+uint32_t trii_sync_take_slot(struct tri_sync *sync, uint32_t region, uint64_t bits);
+tri_status trii_sync_check(const struct tri_sync *sync, uint32_t region, enum tri_technology technology,
+                           const tri_claim *out, struct tri_error *err);
+void trii_sync_write_cause(struct tri_sync *sync, uint32_t region, const struct tri_error *cause);
+
+#endif

@@ -1,0 +1,452 @@
+/*
+ * The slow way in: look, spin briefly, then queue and sleep.
+ *
+ * A waiter takes a slot, writes its ticket, shows itself (slot state, then the word's flag) and only then looks whether
+ * it may go; whoever changes the word or leaves a slot looks for waiters after the change. So one of the two sees the
+ * other, and no wake-up is lost.
+ *
+ * Whose turn: a reader may enter when no writer is in or draining, and either none waits or the writer that this
+ * reader waits out has gone. The writer with the lowest ticket may take the word when it is free and no reader is left
+ * that waited out the writer before it.
+ */
+#include "base/status.h"
+#include "base/sys.h"
+#include "sync/sync.h"
+
+#include <errno.h>
+
+#define SPIN_ROUNDS 64u          /* a few microseconds, then sleep */
+#define LOW_BITS ((uint64_t)0xffffff)
+
+static bool reader_may_enter(uint64_t word, uint64_t target) {
+    enum trii_word_state state = trii_word_state(word);
+    if (state == TRII_WORD_WRITE || state == TRII_WORD_DRAIN)
+        return false;
+    return !(word & TRII_WORD_WWAIT) || trii_not_after(target, trii_generation(word));
+}
+
+/* The writer that a reader arriving now waits out: the one inside, else the next one. */
+static uint64_t target_of(uint64_t word) {
+    enum trii_word_state state = trii_word_state(word);
+    bool inside = state == TRII_WORD_WRITE || state == TRII_WORD_DRAIN;
+    return (trii_generation(word) + (inside ? 0 : 1)) & TRII_GENERATION_MASK;
+}
+
+/* True when a slot in `state` exists; `from` … the slots that the word says are in use. */
+static bool any_slot(struct tri_sync *sync, uint32_t region, enum trii_slot_state state) {
+    uint32_t last = trii_slots_used(trii_load_seq_cst(&sync->cells[region].word));
+    for (uint32_t slot = 1; slot <= last; slot++)
+        if (trii_slot_state(trii_load_seq_cst(trii_slot_at(sync, region, slot))) == state)
+            return true;
+    return false;
+}
+
+static bool any_reader(struct tri_sync *sync, uint32_t region) {
+    return any_slot(sync, region, TRII_SLOT_READING);
+}
+
+/* What the queue of a region looks like at one moment. */
+struct queue {
+    uint32_t first_writer; /* slot, or 0 */
+    uint32_t drainer;      /* slot, or 0 */
+    bool readers_first;    /* some reader has waited out its writer and is not in yet */
+    bool reading;
+};
+
+static struct queue look_at_queue(struct tri_sync *sync, uint32_t region, uint64_t word) {
+    struct queue queue = {0};
+    uint64_t lowest = UINT64_MAX;
+    for (uint32_t slot = 1; slot <= trii_slots_used(word); slot++) {
+        uint64_t ticket;
+        switch (trii_slot_state(trii_load_seq_cst(trii_slot_at(sync, region, slot)))) {
+        case TRII_SLOT_READING:
+            queue.reading = true;
+            break;
+        case TRII_SLOT_RWAIT:
+            ticket = trii_load_relaxed(&sync->colds[region].ticket[slot - 1]);
+            if (trii_not_after(ticket, trii_generation(word)))
+                queue.readers_first = true;
+            break;
+        case TRII_SLOT_WWAIT:
+            ticket = trii_load_relaxed(&sync->colds[region].ticket[slot - 1]);
+            if (ticket < lowest) {
+                lowest = ticket;
+                queue.first_writer = slot;
+            }
+            break;
+        case TRII_SLOT_DRAIN:
+            queue.drainer = slot;
+            break;
+        case TRII_SLOT_FREE:
+        case TRII_SLOT_TAKEN:
+            break;
+        }
+    }
+    return queue;
+}
+
+static _Atomic uint32_t *futex_of(_Atomic uint64_t *slot) {
+    return (_Atomic uint32_t *)slot; /* the low half: state and nudge; little-endian (checked in create.c) */
+}
+
+static void nudge(struct tri_sync *sync, uint32_t region, uint32_t slot) {
+    _Atomic uint64_t *at = trii_slot_at(sync, region, slot);
+    uint64_t seen = trii_load_relaxed(at);
+    while (trii_slot_state(seen) >= TRII_SLOT_RWAIT && !(seen & TRII_SLOT_NUDGE))
+        if (trii_cas_seq_cst(at, &seen, seen | TRII_SLOT_NUDGE)) {
+            trii_sys_futex_wake(futex_of(at), 1, sync->shared);
+            return;
+        }
+}
+
+static void nudge_all(struct tri_sync *sync, uint32_t region, uint64_t word) {
+    for (uint32_t slot = 1; slot <= trii_slots_used(word); slot++)
+        nudge(sync, region, slot);
+}
+
+static void nudge_readers(struct tri_sync *sync, uint32_t region, uint64_t word) {
+    for (uint32_t slot = 1; slot <= trii_slots_used(word); slot++) {
+        if (trii_slot_state(trii_load_seq_cst(trii_slot_at(sync, region, slot))) == TRII_SLOT_RWAIT &&
+            reader_may_enter(word, trii_load_relaxed(&sync->colds[region].ticket[slot - 1])))
+            nudge(sync, region, slot);
+    }
+}
+
+void trii_sync_settle(struct tri_sync *sync, uint32_t region) {
+    uint64_t word = trii_load_seq_cst(&sync->cells[region].word);
+    if (word & TRII_WORD_POISON) {
+        nudge_all(sync, region, word);
+        return;
+    }
+    struct queue queue = look_at_queue(sync, region, word);
+    switch (trii_word_state(word)) {
+    case TRII_WORD_WRITE:
+        return; /* it will settle when it leaves */
+    case TRII_WORD_DRAIN:
+        if (!queue.reading && queue.drainer)
+            nudge(sync, region, queue.drainer);
+        return;
+    case TRII_WORD_FREE:
+        if (!queue.readers_first && queue.first_writer)
+            nudge(sync, region, queue.first_writer);
+        break;
+    case TRII_WORD_SHARED:
+        break;
+    }
+    nudge_readers(sync, region, word);
+}
+
+void trii_sync_reader_left(struct tri_sync *sync, uint32_t region) {
+    if (!any_reader(sync, region))
+        trii_sync_settle(sync, region);
+}
+
+/* Takes `flag` down when no slot in `state` is left; looks again after, because one may have come meanwhile. */
+static void lower_flag(struct tri_sync *sync, uint32_t region, uint64_t flag, enum trii_slot_state state) {
+    if (any_slot(sync, region, state))
+        return;
+    trii_and_seq_cst(&sync->cells[region].word, ~flag);
+    if (any_slot(sync, region, state))
+        trii_or_seq_cst(&sync->cells[region].word, flag);
+}
+
+/* The writer inside found no wide slot in use. */
+static void narrow(struct tri_sync *sync, uint32_t region) {
+    _Atomic uint64_t *word = &sync->cells[region].word;
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t slot = TRII_NEAR_SLOTS + 1; slot <= TRII_SLOTS; slot++)
+            if (trii_slot_state(trii_load_seq_cst(trii_slot_at(sync, region, slot))) != TRII_SLOT_FREE) {
+                if (round)
+                    trii_or_seq_cst(word, TRII_WORD_WIDE);
+                return;
+            }
+        if (!round)
+            trii_and_seq_cst(word, ~TRII_WORD_WIDE);
+    }
+}
+
+uint32_t trii_sync_take_slot(struct tri_sync *sync, uint32_t region, uint64_t bits) {
+    for (uint32_t slot = 1; slot <= TRII_SLOTS; slot++) {
+        _Atomic uint64_t *at = trii_slot_at(sync, region, slot);
+        uint64_t seen = trii_load_relaxed(at);
+        while (trii_slot_state(seen) == TRII_SLOT_FREE)
+            if (trii_cas_seq_cst(at, &seen, trii_next_generation(seen) | bits))
+                return slot;
+    }
+    return 0;
+}
+
+static void free_slot(struct tri_sync *sync, uint32_t region, uint32_t slot) {
+    trii_and_seq_cst(trii_slot_at(sync, region, slot), ~LOW_BITS);
+}
+
+static void set_slot_state(_Atomic uint64_t *at, enum trii_slot_state state) {
+    uint64_t seen = trii_load_relaxed(at);
+    while (!trii_cas_seq_cst(at, &seen, (seen & ~(TRII_SLOT_STATE | TRII_SLOT_NUDGE)) | (uint64_t)state))
+        ;
+}
+
+/* The word after this reader's slot shows READING; makes sure that writers will look at a wide slot. */
+static uint64_t look_as_reader(struct tri_sync *sync, uint32_t region, uint32_t slot) {
+    _Atomic uint64_t *word = &sync->cells[region].word;
+    uint64_t seen = trii_load_seq_cst(word);
+    if (slot > TRII_NEAR_SLOTS && !(seen & TRII_WORD_WIDE))
+        seen = trii_or_seq_cst(word, TRII_WORD_WIDE);
+    return seen;
+}
+
+static tri_status try_read(struct tri_sync *sync, const struct trii_want *want, uint64_t me, tri_claim *out) {
+    uint64_t word = trii_load_acquire(&sync->cells[want->region].word);
+    if (word & TRII_WORD_POISON)
+        return TRI_POISONED;
+    if ((word & TRII_WORD_WWAIT) || !reader_may_enter(word, 0))
+        return TRI_BUSY;
+    uint32_t slot = trii_sync_take_slot(
+        sync, want->region, me | TRII_SLOT_READING | (uint64_t)want->technology << TRII_SLOT_TECH_SHIFT);
+    if (!slot)
+        return TRI_LIMIT;
+    word = look_as_reader(sync, want->region, slot);
+    if ((word & (TRII_WORD_POISON | TRII_WORD_WWAIT)) || !reader_may_enter(word, 0)) {
+        free_slot(sync, want->region, slot);
+        trii_sync_reader_left(sync, want->region);
+        return word & TRII_WORD_POISON ? TRI_POISONED : TRI_BUSY;
+    }
+    *out = trii_token(sync, want->region, slot,
+                      trii_generation(trii_load_relaxed(trii_slot_at(sync, want->region, slot))));
+    return TRI_OK;
+}
+
+/* The word that makes `want` the next writer of what `word` says. */
+static uint64_t writers_word(const struct trii_want *want, uint64_t word, uint64_t me, enum trii_word_state state) {
+    uint64_t made = trii_next_generation(word) | me | (uint64_t)state |
+                    (uint64_t)want->technology << TRII_WORD_TECH_SHIFT | (word & TRII_WORD_FLAGS);
+    return want->poisoned && (word & TRII_WORD_POISON) ? made | TRII_WORD_CLEANSE : made;
+}
+
+void trii_sync_leave_word(struct tri_sync *sync, uint32_t region, uint64_t mine) {
+    _Atomic uint64_t *word = &sync->cells[region].word;
+    uint64_t seen = mine;
+    uint64_t made;
+    do {
+        made = (seen & ~LOW_BITS) | (seen & TRII_WORD_FLAGS & ~TRII_WORD_CLEANSE);
+    } while (!trii_cas_seq_cst(word, &seen, made));
+    if (made & (TRII_WORD_WWAIT | TRII_WORD_RWAIT))
+        trii_sync_settle(sync, region);
+}
+
+static tri_status try_write(struct tri_sync *sync, const struct trii_want *want, uint64_t me, tri_claim *out) {
+    _Atomic uint64_t *at = &sync->cells[want->region].word;
+    uint64_t word = trii_load_acquire(at);
+    if ((word & TRII_WORD_POISON) && !want->poisoned)
+        return TRI_POISONED;
+    if (trii_word_state(word) != TRII_WORD_FREE || (word & (TRII_WORD_WWAIT | TRII_WORD_RWAIT)) ||
+        any_reader(sync, want->region))
+        return TRI_BUSY;
+    uint64_t mine = writers_word(want, word, me, TRII_WORD_WRITE);
+    if (!trii_cas_seq_cst(at, &word, mine))
+        return TRI_BUSY;
+    if (any_reader(sync, want->region)) {
+        trii_sync_leave_word(sync, want->region, mine);
+        return TRI_BUSY;
+    }
+    if (mine & TRII_WORD_WIDE)
+        narrow(sync, want->region);
+    *out = trii_token(sync, want->region, TRII_WRITER_SLOT, trii_generation(mine));
+    return TRI_OK;
+}
+
+tri_status trii_sync_try(struct tri_sync *sync, const struct trii_want *want, uint64_t me, tri_claim *out) {
+    return want->write ? try_write(sync, want, me, out) : try_read(sync, want, me, out);
+}
+
+tri_status trii_sync_explain(struct tri_sync *sync, const struct trii_want *want, tri_status status,
+                             struct tri_error *err) {
+    const char *what = want->write ? "writing" : "reading";
+    const char *held = tri_sync_state_name(tri_sync_state(sync, want->region));
+    switch (status) {
+    case TRI_OK:
+        return TRI_OK;
+    case TRI_POISONED: {
+        struct tri_error cause = {0};
+        if (!err)
+            return status;
+        if (!tri_sync_poison_cause(sync, want->region, &cause))
+            return trii_fail(err, status, "region %u was poisoned a moment ago; try again", want->region);
+        trii_fail(err, status, "region %u is poisoned: its last writer failed: %.300s", want->region, cause.message);
+        return trii_error_place(err, status, cause.engine, cause.stage, cause.region);
+    }
+    case TRI_BUSY:
+        return trii_fail(err, status, "region %u can't be taken for %s now: it is %s", want->region, what, held);
+    case TRI_TIMEOUT:
+        return trii_fail(err, status, "region %u was not free for %s within %.3f ms: it is %s", want->region, what,
+                         (double)want->timeout_ns / 1e6, held);
+    case TRI_CANCELLED:
+        return trii_fail(err, status, "waiting for %s region %u was cancelled", what, want->region);
+    default:
+        return trii_fail(err, status, "region %u has %u claims and waiters, the most that are kept: release some first",
+                         want->region, TRII_SLOTS);
+    }
+}
+
+/* ---- queueing ---- */
+
+struct waiter {
+    struct tri_sync *sync;
+    const struct trii_want *want;
+    uint64_t me;
+    uint32_t slot;
+    _Atomic uint64_t *at; /* the slot */
+    _Atomic uint64_t *word;
+    uint64_t drain; /* the word while this writer drains it, else 0 */
+};
+
+static bool join(struct waiter *w) {
+    struct trii_cold *cold = &w->sync->colds[w->want->region];
+    w->slot = trii_sync_take_slot(w->sync, w->want->region,
+                                  w->me | TRII_SLOT_TAKEN | (uint64_t)w->want->technology << TRII_SLOT_TECH_SHIFT);
+    if (!w->slot)
+        return false;
+    w->at = trii_slot_at(w->sync, w->want->region, w->slot);
+    uint64_t ticket = w->want->write ? trii_add_seq_cst(&cold->arrivals, 1) : target_of(trii_load_seq_cst(w->word));
+    trii_store_relaxed(&cold->ticket[w->slot - 1], ticket);
+    set_slot_state(w->at, w->want->write ? TRII_SLOT_WWAIT : TRII_SLOT_RWAIT);
+    return true;
+}
+
+/* Shows in the word that somebody waits; again after each sleep, in case a process died while taking a flag down. */
+static void raise_flags(struct waiter *w) {
+    uint64_t flags = w->want->write ? TRII_WORD_WWAIT : TRII_WORD_RWAIT;
+    if (w->slot > TRII_NEAR_SLOTS)
+        flags |= TRII_WORD_WIDE;
+    if ((trii_load_seq_cst(w->word) & flags) != flags)
+        trii_or_seq_cst(w->word, flags);
+}
+
+static void lower_flags(struct waiter *w) {
+    if (w->want->write)
+        lower_flag(w->sync, w->want->region, TRII_WORD_WWAIT, TRII_SLOT_WWAIT);
+    else
+        lower_flag(w->sync, w->want->region, TRII_WORD_RWAIT, TRII_SLOT_RWAIT);
+}
+
+/* Goes away without a claim. */
+static void leave(struct waiter *w) {
+    free_slot(w->sync, w->want->region, w->slot);
+    if (w->drain)
+        trii_sync_leave_word(w->sync, w->want->region, w->drain);
+    lower_flags(w);
+    trii_sync_settle(w->sync, w->want->region);
+}
+
+static bool enter_as_reader(struct waiter *w, tri_claim *out) {
+    uint64_t target = trii_load_relaxed(&w->sync->colds[w->want->region].ticket[w->slot - 1]);
+    if (!reader_may_enter(trii_load_seq_cst(w->word), target))
+        return false;
+    set_slot_state(w->at, TRII_SLOT_READING);
+    uint64_t word = look_as_reader(w->sync, w->want->region, w->slot);
+    if ((word & TRII_WORD_POISON) || !reader_may_enter(word, target)) {
+        set_slot_state(w->at, TRII_SLOT_RWAIT);
+        raise_flags(w);
+        trii_sync_reader_left(w->sync, w->want->region);
+        return false;
+    }
+    *out = trii_token(w->sync, w->want->region, w->slot, trii_generation(trii_load_relaxed(w->at)));
+    lower_flags(w);
+    return true;
+}
+
+/* The first writer takes the free word; readers can't come in from then on. */
+static void start_to_drain(struct waiter *w) {
+    uint64_t word = trii_load_seq_cst(w->word);
+    while (trii_word_state(word) == TRII_WORD_FREE) {
+        struct queue queue = look_at_queue(w->sync, w->want->region, word);
+        if (queue.first_writer != w->slot || queue.readers_first)
+            return;
+        uint64_t mine = writers_word(w->want, word, w->me, TRII_WORD_DRAIN);
+        if (trii_cas_seq_cst(w->word, &word, mine)) {
+            w->drain = mine;
+            set_slot_state(w->at, TRII_SLOT_DRAIN);
+            return;
+        }
+    }
+}
+
+static bool enter_as_writer(struct waiter *w, tri_claim *out) {
+    if (!w->drain)
+        start_to_drain(w);
+    if (!w->drain || any_reader(w->sync, w->want->region))
+        return false;
+    uint64_t word = w->drain;
+    uint64_t mine;
+    do {
+        mine = (word & ~TRII_WORD_STATE) | TRII_WORD_WRITE;
+    } while (!trii_cas_seq_cst(w->word, &word, mine));
+    *out = trii_token(w->sync, w->want->region, TRII_WRITER_SLOT, trii_generation(mine));
+    free_slot(w->sync, w->want->region, w->slot);
+    lower_flags(w);
+    if (mine & TRII_WORD_WIDE)
+        narrow(w->sync, w->want->region);
+    return true;
+}
+
+static bool is_poisoned_for(const struct waiter *w) {
+    return !w->want->poisoned && (trii_load_seq_cst(w->word) & TRII_WORD_POISON) != 0;
+}
+
+static void sleep_until_nudged(struct waiter *w, uint64_t deadline) {
+    uint64_t now = trii_sys_now_ns();
+    uint64_t left = deadline == TRI_FOREVER ? TRI_FOREVER : deadline > now ? deadline - now : 0;
+    uint64_t tick = w->want->cancel ? 5000000u : w->sync->shared ? 50000000u : TRI_FOREVER;
+    uint32_t awake = (uint32_t)trii_load_relaxed(w->at) & ~(uint32_t)TRII_SLOT_NUDGE;
+    (void)trii_sys_futex_wait(futex_of(w->at), awake, left < tick ? left : tick, w->sync->shared);
+}
+
+static tri_status queue_up(struct waiter *w, uint64_t deadline, tri_claim *out) {
+    if (!join(w))
+        return TRI_LIMIT;
+    raise_flags(w);
+    for (;;) {
+        trii_and_seq_cst(w->at, ~TRII_SLOT_NUDGE);
+        tri_status end = is_poisoned_for(w) ? TRI_POISONED : TRI_BUSY;
+        if (end == TRI_BUSY && (w->want->write ? enter_as_writer(w, out) : enter_as_reader(w, out)))
+            return TRI_OK;
+        if (end == TRI_BUSY && w->want->cancel && tri_cancel_is_set(w->want->cancel))
+            end = TRI_CANCELLED;
+        if (end == TRI_BUSY && deadline != TRI_FOREVER && trii_sys_now_ns() >= deadline)
+            end = TRI_TIMEOUT;
+        if (end != TRI_BUSY) {
+            leave(w);
+            return end;
+        }
+        sleep_until_nudged(w, deadline);
+        raise_flags(w);
+    }
+}
+
+/* Watches the word for a moment without queueing. */
+static tri_status spin(struct tri_sync *sync, const struct trii_want *want, uint64_t me, tri_claim *out) {
+    tri_status status = TRI_BUSY;
+    for (uint32_t i = 0; i < SPIN_ROUNDS && status == TRI_BUSY; i++) {
+        trii_cpu_relax();
+        status = trii_sync_try(sync, want, me, out);
+    }
+    return status;
+}
+
+tri_status trii_sync_wait(struct tri_sync *sync, const struct trii_want *want, tri_claim *out, struct tri_error *err) {
+    uint64_t me = trii_sync_me(sync, err);
+    if (!me)
+        return TRI_LIMIT;
+    tri_status status = trii_sync_try(sync, want, me, out);
+    if (status == TRI_BUSY && want->timeout_ns != 0) {
+        uint64_t deadline = trii_sys_deadline(want->timeout_ns);
+        struct waiter waiter = {.sync = sync, .want = want, .me = me, .word = &sync->cells[want->region].word};
+        if (want->cancel && tri_cancel_is_set(want->cancel))
+            status = TRI_CANCELLED;
+        if (status == TRI_BUSY)
+            status = spin(sync, want, me, out);
+        if (status == TRI_BUSY)
+            status = queue_up(&waiter, deadline, out);
+    }
+    return trii_sync_explain(sync, want, status, err);
+}

@@ -1,0 +1,115 @@
+/*
+ * The region word, the claim slots and the rules by which they change.
+ *
+ * A region has one word (the gate, and the writer's claim) and 127 slots (one for each reader and each waiter). A
+ * reader's slot *is* its record: one compare-and-swap makes claim, owner and count in one step, so a process that dies
+ * between two instructions leaves either nothing or a claim that says whose it was. Readers are counted by looking.
+ *
+ *   word   63      ......      24 | 18 … 9 | 8    | 7       | 6      | 5     | 4     | 3 2  | 1 0
+ *          generation (40 bits)   | member | wide | cleanse | poison | rwait | wwait | tech | state
+ *   slot   63      ......      24 | 18 … 9 |                               | 5     | 4 3  | 2 1 0
+ *          generation (40 bits)   | member |                               | nudge | tech | state
+ *
+ *   generation  word: counts the writers so far; slot: the claims made with this slot so far. A token is region, slot
+ *               and generation, so it names one claim for ever.
+ *   member      which process, an index into the table of members (members.h); never a pid, so a reused pid inherits
+ *               nothing.
+ *   wide        slots beyond the word's own cache line may be in use: look there too.
+ *   wwait/rwait a writer/reader waits: later readers queue; whoever leaves must look for whom to wake.
+ *   cleanse     the writer holds a poisoned region to overwrite it.
+ *   nudge       the waiter was told to look again. It sleeps on the slot's low half, so the nudge is also what makes
+ *               its futex refuse to sleep.
+ */
+#ifndef TRIPOINT_SYNC_WORD_H
+#define TRIPOINT_SYNC_WORD_H
+
+#include "base/atomic.h"
+
+#include <tripoint/sync.h>
+
+#define TRII_NEAR_SLOTS 7u   /* share the word's cache line */
+#define TRII_SLOTS ((uint32_t)TRI_SYNC_CLAIMS_MAX) /* numbers 1 … 127 */
+#define TRII_WRITER_SLOT 128u /* the word itself, in tokens */
+
+#define TRII_GENERATION_SHIFT 24
+#define TRII_GENERATION_MASK (((uint64_t)1 << 40) - 1)
+#define TRII_MEMBER_SHIFT 9
+#define TRII_MEMBER_MASK ((uint64_t)0x3ff)
+#define TRII_MEMBERS 1024u /* member 0 is nobody */
+
+enum trii_word_state {
+    TRII_WORD_FREE = 0,   /* no writer; readers may be in */
+    TRII_WORD_DRAIN = 1,  /* a writer has its turn and waits for the readers to leave */
+    TRII_WORD_WRITE = 2,  /* a writer is in */
+    TRII_WORD_SHARED = 3  /* a writer that downgraded reads; other readers may be in */
+};
+#define TRII_WORD_STATE ((uint64_t)3)
+#define TRII_WORD_TECH_SHIFT 2
+#define TRII_WORD_WWAIT ((uint64_t)1 << 4)
+#define TRII_WORD_RWAIT ((uint64_t)1 << 5)
+#define TRII_WORD_POISON ((uint64_t)1 << 6)
+#define TRII_WORD_CLEANSE ((uint64_t)1 << 7)
+#define TRII_WORD_WIDE ((uint64_t)1 << 8)
+#define TRII_WORD_FLAGS                                                                                                \
+    (TRII_WORD_WWAIT | TRII_WORD_RWAIT | TRII_WORD_POISON | TRII_WORD_CLEANSE | TRII_WORD_WIDE)
+
+enum trii_slot_state {
+    TRII_SLOT_FREE = 0,
+    TRII_SLOT_TAKEN = 1,   /* about to wait: the ticket is being written */
+    TRII_SLOT_READING = 2, /* a reader is in, or looks once more whether it may be */
+    TRII_SLOT_RWAIT = 3,   /* a reader waits */
+    TRII_SLOT_WWAIT = 4,   /* a writer waits for its turn */
+    TRII_SLOT_DRAIN = 5    /* this writer owns the word and waits for the readers */
+};
+#define TRII_SLOT_STATE ((uint64_t)7)
+#define TRII_SLOT_TECH_SHIFT 3
+#define TRII_SLOT_NUDGE ((uint64_t)1 << 5)
+
+/* What every claim touches: one cache line. */
+struct trii_cell {
+    _Alignas(64) _Atomic uint64_t word;
+    _Atomic uint64_t near[TRII_NEAR_SLOTS];
+};
+
+/* What only waiting, crowds and failure touch. */
+struct trii_cold {
+    _Alignas(64) _Atomic uint64_t arrivals; /* tickets given to writers so far */
+    _Atomic uint64_t wide[TRII_SLOTS - TRII_NEAR_SLOTS];
+    /* By slot - 1. Of a waiting writer: its place in the queue. Of a waiting reader: the writer it waits out. */
+    _Atomic uint64_t ticket[TRII_SLOTS];
+};
+
+static inline uint64_t trii_generation(uint64_t value) {
+    return value >> TRII_GENERATION_SHIFT;
+}
+
+static inline uint64_t trii_next_generation(uint64_t value) {
+    return (value & ~(((uint64_t)1 << TRII_GENERATION_SHIFT) - 1)) + ((uint64_t)1 << TRII_GENERATION_SHIFT);
+}
+
+/* True when generation `a` is not younger than `b`: 40 bits that wrap. */
+static inline bool trii_not_after(uint64_t a, uint64_t b) {
+    return ((b - a) & TRII_GENERATION_MASK) < (TRII_GENERATION_MASK >> 1);
+}
+
+static inline uint32_t trii_member_of(uint64_t value) {
+    return (uint32_t)(value >> TRII_MEMBER_SHIFT & TRII_MEMBER_MASK);
+}
+
+static inline enum trii_word_state trii_word_state(uint64_t word) {
+    return (enum trii_word_state)(word & TRII_WORD_STATE);
+}
+
+static inline enum tri_technology trii_word_tech(uint64_t word) {
+    return (enum tri_technology)(word >> TRII_WORD_TECH_SHIFT & 3);
+}
+
+static inline enum trii_slot_state trii_slot_state(uint64_t slot) {
+    return (enum trii_slot_state)(slot & TRII_SLOT_STATE);
+}
+
+static inline enum tri_technology trii_slot_tech(uint64_t slot) {
+    return (enum tri_technology)(slot >> TRII_SLOT_TECH_SHIFT & 3);
+}
+
+#endif
