@@ -60,6 +60,7 @@ static void close_payload(struct tri_arena *arena) {
 
 static void discard(struct tri_arena *arena) {
     close_payload(arena);
+    tri_sync_destroy(&arena->sync);
     trii_ledger_finish(&arena->ledger);
     pthread_rwlock_destroy(&arena->watch_lock);
     pthread_mutex_destroy(&arena->lock);
@@ -90,6 +91,8 @@ static tri_status open_parts(struct tri_arena *arena, const struct tri_arena_par
     trii_name_copy(arena->label, sizeof arena->label, arena->backing.label);
     arena->capacity_bytes = (uint64_t)arena->backing.units << arena->backing.unit_shift;
     status = open_tables(arena, err);
+    if (status == TRI_OK)
+        status = tri_sync_create(TRI_REGION_MAX, &arena->sync, err);
     if (status == TRI_OK)
         status = trii_registry_add(arena, err);
     return status;
@@ -155,6 +158,15 @@ void tri_arena_destroy(struct tri_arena **handle) {
 
 /* ---- drain ---- */
 
+/* The first live region that somebody has claimed, or TRII_SLOT_NONE. Under the lock. */
+static uint32_t find_claimed(const struct tri_arena *arena) {
+    for (uint32_t i = 0; i < arena->slot_count; i++)
+        if (trii_word_state(trii_load_acquire(&arena->slots[i].word)) == TRII_SLOT_LIVE &&
+            tri_sync_state(arena->sync, i) != TRI_SYNC_IDLE)
+            return i;
+    return TRII_SLOT_NONE;
+}
+
 static uint32_t find_doomed(const struct tri_arena *arena) {
     for (uint32_t i = 0; i < arena->slot_count; i++)
         if (trii_word_state(trii_load_acquire(&arena->slots[i].word)) == TRII_SLOT_DOOMED)
@@ -162,10 +174,14 @@ static uint32_t find_doomed(const struct tri_arena *arena) {
     return TRII_SLOT_NONE;
 }
 
-static tri_status drain_timeout(const struct tri_arena *arena, uint32_t doomed, struct tri_error *err) {
-    const struct trii_slot *slot = &arena->slots[doomed];
-    trii_fail(err, TRI_TIMEOUT, "arena \"%s\": not drained in time: region \"%s\" is freed but still in use by a view",
-              arena->label, slot->label);
+static tri_status drain_timeout(const struct tri_arena *arena, uint32_t claimed, uint32_t doomed,
+                                struct tri_error *err) {
+    bool is_claim = claimed != TRII_SLOT_NONE;
+    uint32_t index = is_claim ? claimed : doomed;
+    const struct trii_slot *slot = &arena->slots[index];
+    trii_fail(err, TRI_TIMEOUT, "arena \"%s\": not drained in time: region \"%s\" is %s%s", arena->label, slot->label,
+              is_claim ? "claimed, state " : "freed but still in use by a claim or a view",
+              is_claim ? tri_sync_state_name(tri_sync_state(arena->sync, index)) : "");
     return trii_error_place(err, TRI_TIMEOUT, NULL, NULL, slot->label);
 }
 
@@ -176,15 +192,15 @@ tri_status tri_arena_drain(struct tri_arena *arena, uint64_t timeout_ns, struct 
     arena->drainers++;
     for (;;) {
         trii_region_reap(arena);
-        uint32_t doomed = find_doomed(arena);
-        if (doomed == TRII_SLOT_NONE)
+        uint32_t claimed = find_claimed(arena), doomed = find_doomed(arena);
+        if (claimed == TRII_SLOT_NONE && doomed == TRII_SLOT_NONE)
             break;
         uint64_t now = trii_sys_now_ns();
         if (now >= deadline) {
-            status = drain_timeout(arena, doomed, err);
+            status = drain_timeout(arena, claimed, doomed, err);
             break;
         }
-        bool must_look = arena->lingering != TRII_SLOT_NONE;
+        bool must_look = claimed != TRII_SLOT_NONE || arena->lingering != TRII_SLOT_NONE;
         uint64_t left = deadline == TRI_FOREVER ? TRI_FOREVER : deadline - now;
         uint32_t seen = trii_load_acquire(&arena->reclaimed);
         pthread_mutex_unlock(&arena->lock);
@@ -216,6 +232,10 @@ void tri_arena_stats(const struct tri_arena *arena, struct tri_arena_stats *out)
         .huge_pages = backing->want_huge && !backing->huge_refused,
     };
     pthread_mutex_unlock(lock);
+}
+
+struct tri_sync *tri_arena_sync(struct tri_arena *arena) {
+    return arena->sync;
 }
 
 struct trii_ledger *trii_arena_ledger(const struct tri_arena *arena) {

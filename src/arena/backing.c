@@ -12,8 +12,8 @@
 #define HUGE_SHIFT 21u
 /* The first segment; each later one doubles what there is, up to TRI_SEGMENT_MAX_BYTES. */
 #define FIRST_SEGMENT_BYTES ((uint64_t)64 << 20)
-/* From this size on a run of pages is scrubbed by giving it back to the system (docs/memory.md has the measurement). */
-#define PUNCH_BYTES ((uint64_t)32 << 20)
+/* From this size on scrubbing asks first which pages there are: zeroing one that was never touched would bring it in. */
+#define SPARSE_BYTES ((uint64_t)256 << 10)
 
 static uint64_t bytes_of(const struct trii_backing *backing, uint64_t units) {
     return units << backing->unit_shift;
@@ -116,7 +116,8 @@ static int add_segment(struct trii_backing *backing, uint32_t units, const char 
         trii_sys_close(fd);
         return failed;
     }
-    if (backing->want_huge && !backing->huge_pool && trii_sys_advise_huge(at, bytes) != 0)
+    if (backing->want_huge && !backing->huge_pool &&
+        (!trii_sys_huge_policy(fd >= 0) || trii_sys_advise_huge(at, bytes) != 0))
         backing->huge_refused = true;
     backing->segments[backing->segment_count++] =
         (struct trii_segment){.fd = fd, .first = backing->backed, .units = units};
@@ -138,19 +139,25 @@ tri_status trii_backing_grow(struct trii_backing *backing, uint32_t units, struc
     return failed ? no_memory(backing, failed, what, bytes_of(backing, units), err) : TRI_OK;
 }
 
-/* Zeroes one run of pages that hold somebody's bytes. Large runs go back to the system, which is dearer a page when
- * the pages are touched again, but frees the memory of those that are not. */
+/*
+ * Zeroes one run of pages that hold somebody's bytes. Writing zeros costs a fifteenth of punching a hole, and the pages
+ * need not be brought in again (docs/memory.md has the measurement); giving memory back is trii_backing_trim()'s work.
+ */
 static void clear(struct trii_backing *backing, const struct trii_segment *segment, uint32_t first, uint32_t units) {
     uint64_t bytes = bytes_of(backing, units);
     uint8_t *at = trii_backing_at(backing, first);
-    if (bytes >= PUNCH_BYTES) {
-        int failed = segment->fd >= 0
-                         ? trii_sys_punch(segment->fd, bytes_of(backing, first - segment->first), bytes)
-                         : trii_sys_discard(at, bytes);
-        if (!failed)
-            return;
+    if (bytes >= SPARSE_BYTES && segment->fd < 0 && trii_sys_discard(at, bytes) == 0)
+        return; /* nothing tells cheaply which private pages there are */
+    uint64_t from = bytes_of(backing, first - segment->first), end = from + bytes, data = from, hole = end;
+    uint8_t *base = at - from;
+    while (from < end) {
+        if (bytes >= SPARSE_BYTES && trii_sys_next_data(segment->fd, from, end, &data, &hole) != 0) {
+            data = from;
+            hole = end;
+        }
+        memset(base + data, 0, hole - data);
+        from = hole;
     }
-    memset(at, 0, bytes);
 }
 
 void trii_backing_scrub(struct trii_backing *backing, const struct trii_segment *segment, uint32_t first,

@@ -95,9 +95,10 @@ static uint32_t segment_of(const struct trii_backing *backing, uint32_t unit) {
 
 /* Under the lock: a slot with pages, not published yet. */
 static tri_status take_slot(struct tri_arena *arena, const struct wish *wish, uint32_t *out, struct tri_error *err) {
-    uint32_t index = arena->free_slots, first;
+    uint32_t first;
     if (arena->lingering != TRII_SLOT_NONE)
         trii_region_reap(arena);
+    uint32_t index = arena->free_slots;
     if (index == TRII_SLOT_NONE)
         index = arena->slot_count;
     if (index == TRI_REGION_MAX)
@@ -189,6 +190,13 @@ tri_status tri_arena_allocate_shared(struct tri_arena *arena, uint64_t size_byte
 
 /* Under the lock, for a DOOMED slot without pins. */
 static void reclaim(struct tri_arena *arena, uint32_t index) {
+    struct trii_slot *slot = &arena->slots[index];
+    if (tri_sync_reset(arena->sync, index, NULL) != TRI_OK) { /* a claim without a pin */
+        slot->next = arena->lingering;
+        arena->lingering = index;
+        arena->outlived = arena->outlived || arena->dying;
+        return;
+    }
     put_slot(arena, index);
     trii_sub_relaxed(&arena->doomed, 1);
     trii_add_acq_rel(&arena->reclaimed, 1);

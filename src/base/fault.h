@@ -14,6 +14,7 @@ enum trii_fault {
     TRII_FAULT_ALLOC,   /* trii_alloc and friends return NULL */
     TRII_FAULT_MMAP,    /* mmap fails with ENOMEM */
     TRII_FAULT_MPROTECT,/* mprotect fails with ENOMEM */
+    TRII_FAULT_POPULATE,/* bringing pages in fails with ENOMEM */
     TRII_FAULT_MEMFD,   /* memfd_create fails with EMFILE */
     TRII_FAULT_FTRUNCATE,/* ftruncate fails with ENOSPC */
     TRII_FAULT_FUTEX,   /* futex waits return at once, as on a spurious wake-up */

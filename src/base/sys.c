@@ -94,11 +94,29 @@ int trii_sys_protect(void *at, uint64_t bytes, enum trii_protection protection) 
 }
 
 int trii_sys_populate(void *at, uint64_t bytes) {
+    if (trii_fault_now(TRII_FAULT_POPULATE))
+        return ENOMEM;
     return madvise(at, (size_t)bytes, MADV_POPULATE_WRITE) == 0 ? 0 : errno;
 }
 
 int trii_sys_punch(int fd, uint64_t offset, uint64_t bytes) {
     return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes) == 0 ? 0 : errno;
+}
+
+int trii_sys_next_data(int fd, uint64_t from, uint64_t end, uint64_t *data, uint64_t *hole) {
+    off_t first = lseek(fd, (off_t)from, SEEK_DATA);
+    if (first < 0 && errno != ENXIO) /* ENXIO: no data from here on */
+        return errno;
+    if (first < 0 || (uint64_t)first >= end) {
+        *data = *hole = end;
+        return 0;
+    }
+    off_t past = lseek(fd, first, SEEK_HOLE);
+    if (past < 0)
+        return errno;
+    *data = (uint64_t)first;
+    *hole = (uint64_t)past < end ? (uint64_t)past : end;
+    return 0;
 }
 
 int trii_sys_discard(void *at, uint64_t bytes) {
@@ -107,6 +125,18 @@ int trii_sys_discard(void *at, uint64_t bytes) {
 
 int trii_sys_advise_huge(void *at, uint64_t bytes) {
     return madvise(at, (size_t)bytes, MADV_HUGEPAGE) == 0 ? 0 : errno;
+}
+
+bool trii_sys_huge_policy(bool shared) {
+    const char *path = shared ? "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+                              : "/sys/kernel/mm/transparent_hugepage/enabled";
+    char text[128] = "";
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t got = read(fd, text, sizeof text - 1);
+    close(fd);
+    return got > 0 && !strstr(text, "[never]") && !strstr(text, "[deny]");
 }
 
 void trii_sys_close(int fd) {

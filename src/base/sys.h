@@ -29,9 +29,14 @@ int trii_sys_protect(void *at, uint64_t bytes, enum trii_protection protection);
 int trii_sys_populate(void *at, uint64_t bytes);
 /* Gives the pages of a memfd range back; they read as zero afterwards. */
 int trii_sys_punch(int fd, uint64_t offset, uint64_t bytes);
-/* The same for private pages. */
+/* The next run of a memfd that holds data (pages in memory or swapped out) in [from, end): *data == end when there is
+ * none. Anything else than 0: unknown, take it that all of it holds data. */
+int trii_sys_next_data(int fd, uint64_t from, uint64_t end, uint64_t *data, uint64_t *hole);
+/* trii_sys_punch() for private pages. */
 int trii_sys_discard(void *at, uint64_t bytes);
 int trii_sys_advise_huge(void *at, uint64_t bytes);
+/* True when the system's policy lets advice have an effect on memfd pages (shared) or private ones. */
+bool trii_sys_huge_policy(bool shared);
 void trii_sys_close(int fd);
 /* One private page of zeros that a forked child finds zeroed again. */
 int trii_sys_forkless_page(void **out);
