@@ -56,3 +56,31 @@ void trii_ledger_copy(struct trii_ledger *ledger, const struct trii_copy *copy, 
     memcpy(to, from, (size_t)bytes); /* the one copy of payload in the library */
     trii_ledger_count(ledger, copy, bytes);
 }
+
+void trii_move_begin(struct trii_move *move, struct trii_ledger *ledger, const struct trii_copy *copy) {
+    *move = (struct trii_move){.ledger = ledger, .copy = *copy};
+}
+
+void trii_move_mirror(struct trii_move *move, uint32_t *row, uint32_t pixels) {
+    for (uint32_t left = 0, right = pixels; left + 1 < right; left++) {
+        uint32_t kept = row[left];
+        row[left] = row[--right];
+        row[right] = kept;
+    }
+    move->bytes += (uint64_t)pixels * sizeof *row;
+}
+
+void trii_move_turn(struct trii_move *move, uint32_t *to, ptrdiff_t x_step, ptrdiff_t y_step, const uint32_t *from,
+                    uint32_t width, uint32_t height) {
+    /* Rows innermost: in the target, whose lines are far apart, neighbours are written together. */
+    for (uint32_t x = 0; x < width; x++, to += x_step)
+        for (uint32_t y = 0; y < height; y++)
+            to[(ptrdiff_t)y * y_step] = from[(size_t)y * width + x];
+    move->bytes += (uint64_t)width * height * sizeof *from;
+}
+
+void trii_move_end(struct trii_move *move) {
+    if (move->bytes)
+        trii_ledger_count(move->ledger, &move->copy, move->bytes);
+    move->bytes = 0;
+}

@@ -36,4 +36,19 @@ void trii_ledger_copy(struct trii_ledger *ledger, const struct trii_copy *copy, 
 /* Writes the line of a copy that a library made at our request (GPU readback, ...). */
 void trii_ledger_count(struct trii_ledger *ledger, const struct trii_copy *copy, uint64_t bytes);
 
+/* A copy made piecemeal, pixel by pixel in another order: one line of one copy when it ends. Pixels are 4 bytes. */
+struct trii_move {
+    struct trii_ledger *ledger;
+    struct trii_copy copy;
+    uint64_t bytes;
+};
+void trii_move_begin(struct trii_move *move, struct trii_ledger *ledger, const struct trii_copy *copy);
+/* Reverses the order of a row's pixels in place. */
+void trii_move_mirror(struct trii_move *move, uint32_t *row, uint32_t pixels);
+/* Pixel (x, y) of `from`, whose rows are `width` pixels and tight, goes to to[x * x_step + y * y_step]. */
+void trii_move_turn(struct trii_move *move, uint32_t *to, ptrdiff_t x_step, ptrdiff_t y_step, const uint32_t *from,
+                    uint32_t width, uint32_t height);
+/* Writes the line if anything was moved. */
+void trii_move_end(struct trii_move *move);
+
 #endif

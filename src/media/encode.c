@@ -1,0 +1,179 @@
+/* Encoding from a region: claim, layout, format, and the file that appears whole or not at all. */
+#include <tripoint/media.h>
+
+#include "base/alloc.h"
+#include "base/output.h"
+#include "base/status.h"
+#include "base/sys.h"
+#include "media/sink.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define DEFAULT_QUALITY 90u
+#define DEFAULT_THREADS_MAX 4u
+
+/* The parameters, complete. */
+struct choice {
+    enum tri_image_format format;
+    uint32_t quality, threads;
+    uint8_t background[3];
+    bool no_overwrite;
+};
+
+static bool ends_with(const char *path, const char *ending) {
+    size_t n = strlen(path), m = strlen(ending);
+    return n >= m && strcasecmp(path + n - m, ending) == 0;
+}
+
+static enum tri_image_format format_of(const char *path) {
+    static const struct {
+        const char *ending;
+        enum tri_image_format format;
+    } endings[] = {{".png", TRI_IMAGE_PNG}, {".jpg", TRI_IMAGE_JPEG}, {".jpeg", TRI_IMAGE_JPEG},
+                   {".jpe", TRI_IMAGE_JPEG}, {".jfif", TRI_IMAGE_JPEG}};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (ends_with(path, endings[i].ending))
+            return endings[i].format;
+    return strcmp(path, "-") == 0 ? TRI_IMAGE_PNG : TRI_IMAGE_UNKNOWN;
+}
+
+static tri_status choose(const struct tri_image_encode_params *params, const char *path, struct choice *out,
+                         struct tri_error *err) {
+    static const struct tri_image_encode_params defaults = {.struct_bytes = sizeof defaults};
+    const struct tri_image_encode_params *p = params ? params : &defaults;
+    if (p->struct_bytes < sizeof *p)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_image_encode_params.struct_bytes is %zu, not %zu",
+                         p->struct_bytes, sizeof *p);
+    *out = (struct choice){.format = p->format ? p->format : format_of(path),
+                           .quality = p->quality ? p->quality : DEFAULT_QUALITY, .threads = p->threads,
+                           .background = {p->background[0], p->background[1], p->background[2]},
+                           .no_overwrite = p->no_overwrite};
+    if (out->format == TRI_IMAGE_UNKNOWN)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "can't tell the format of %s: end it in .png or .jpg", path);
+    if (out->format != TRI_IMAGE_JPEG && out->format != TRI_IMAGE_PNG)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "image format %d is unknown", (int)p->format);
+    if (out->quality > 100)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "a JPEG's quality is 1 to 100, not %u", out->quality);
+    if (out->threads == 0) {
+        uint32_t processors = trii_sys_processors();
+        out->threads = processors < DEFAULT_THREADS_MAX ? processors : DEFAULT_THREADS_MAX;
+    }
+    if (out->threads > TRII_PNG_MAX_THREADS)
+        out->threads = TRII_PNG_MAX_THREADS;
+    return TRI_OK;
+}
+
+/* Rows may be apart; a row's pixels are not. */
+static tri_status pixels_of(const struct tri_host_view *view, const struct tri_layout *layout, struct trii_pixels *out,
+                            struct tri_error *err) {
+    char text[128];
+    bool tight = tri_layout_is_tight(layout);
+    bool rgba = layout->rank == 3 && layout->dtype == TRI_DTYPE_U8 && layout->shape[2] == 4 && layout->shape[0] > 0 &&
+                layout->shape[1] > 0 &&
+                (tight || (layout->strides_bytes[1] == 4 && layout->strides_bytes[2] == 1));
+    if (!rgba)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "an image file is made from u8 [height,width,4]; the region holds %s",
+                         tri_layout_format(layout, text, sizeof text));
+    if (layout->shape[0] > TRI_IMAGE_MAX_SIDE || layout->shape[1] > TRI_IMAGE_MAX_SIDE)
+        return trii_fail(err, TRI_LIMIT, "the image is %s: a side may have at most %u pixels",
+                         tri_layout_format(layout, text, sizeof text), TRI_IMAGE_MAX_SIDE);
+    *out = (struct trii_pixels){.bytes = view->read, .width = (uint32_t)layout->shape[1],
+                                .height = (uint32_t)layout->shape[0],
+                                .stride_bytes = tight ? layout->shape[1] * 4 : layout->strides_bytes[0]};
+    return TRI_OK;
+}
+
+static tri_status encode_claimed(struct tri_arena *arena, const struct tri_host_view *view, const struct choice *choice,
+                                 const struct trii_sink *sink, struct tri_error *err) {
+    struct tri_layout layout;
+    struct trii_pixels pixels;
+    tri_status status = tri_region_layout(arena, view->region, &layout, err);
+    if (status == TRI_OK)
+        status = pixels_of(view, &layout, &pixels, err);
+    if (status != TRI_OK)
+        return status;
+    if (choice->format == TRI_IMAGE_JPEG)
+        return trii_jpeg_encode(&pixels, choice->quality, choice->background, sink, err);
+    return trii_png_encode(&pixels, choice->threads, sink, err);
+}
+
+static tri_status encode(struct tri_arena *arena, tri_handle region, const struct choice *choice,
+                         const struct trii_sink *sink, struct tri_error *err) {
+    struct tri_host_view view;
+    tri_status status = tri_host_view_begin(arena, region, TRI_ACCESS_READ, NULL, &view, err);
+    if (status != TRI_OK)
+        return status;
+    status = encode_claimed(arena, &view, choice, sink, err);
+    tri_status ended = tri_host_view_end(arena, &view, status == TRI_OK ? err : NULL);
+    return status == TRI_OK ? ended : status;
+}
+
+static tri_status write_output(void *user, const void *bytes, size_t size, struct tri_error *err) {
+    return trii_output_write(user, bytes, size, err);
+}
+
+tri_status tri_image_encode_file(struct tri_arena *arena, tri_handle region, const char *path,
+                                 const struct tri_image_encode_params *params, uint64_t *bytes_out,
+                                 struct tri_error *err) {
+    struct choice choice;
+    struct trii_output *output = NULL;
+    if (!arena || !path)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_image_encode_file needs an arena and a path");
+    tri_status status = choose(params, path, &choice, err);
+    if (status == TRI_OK)
+        status = trii_output_create(path, choice.no_overwrite ? TRII_OUTPUT_KEEP : 0, &output, err);
+    if (status != TRI_OK)
+        return status;
+    struct trii_sink sink = {.write = write_output, .user = output};
+    status = encode(arena, region, &choice, &sink, err);
+    uint64_t bytes = trii_output_bytes(output);
+    if (status == TRI_OK)
+        status = trii_output_commit(&output, err);
+    else
+        trii_output_abandon(&output);
+    if (status == TRI_OK && bytes_out)
+        *bytes_out = bytes;
+    return status;
+}
+
+struct memory {
+    uint8_t *bytes;
+    size_t size, capacity;
+};
+
+static tri_status write_memory(void *user, const void *bytes, size_t size, struct tri_error *err) {
+    struct memory *memory = user;
+    if (size > memory->capacity - memory->size) {
+        size_t capacity = memory->capacity * 2 > memory->size + size ? memory->capacity * 2 : memory->size + size;
+        uint8_t *larger = trii_realloc(memory->bytes, capacity, 1);
+        if (!larger)
+            return trii_fail(err, TRI_NO_MEMORY, "out of memory for an encoded image of more than %zu bytes",
+                             memory->size);
+        memory->bytes = larger;
+        memory->capacity = capacity;
+    }
+    memcpy(memory->bytes + memory->size, bytes, size); /* not payload: the encoded file, at the caller's wish */
+    memory->size += size;
+    return TRI_OK;
+}
+
+tri_status tri_image_encode_memory(struct tri_arena *arena, tri_handle region,
+                                   const struct tri_image_encode_params *params, void **out, size_t *out_bytes,
+                                   struct tri_error *err) {
+    struct choice choice;
+    struct memory memory = {0};
+    struct trii_sink sink = {.write = write_memory, .user = &memory};
+    if (!arena || !out || !out_bytes)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_image_encode_memory needs an arena and places for the result");
+    tri_status status = choose(params, "-", &choice, err);
+    if (status == TRI_OK)
+        status = encode(arena, region, &choice, &sink, err);
+    if (status != TRI_OK) {
+        trii_free(memory.bytes);
+        return status;
+    }
+    *out = memory.bytes;
+    *out_bytes = memory.size;
+    return TRI_OK;
+}
