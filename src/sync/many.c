@@ -10,6 +10,7 @@ struct batch {
     struct tri_sync *sync;
     const struct tri_claim_request *requests;
     size_t count;
+    uint32_t overwrite; /* bit i: request i enters in spite of poison */
     uint8_t order[TRI_CLAIM_MANY_MAX]; /* requests by rising region */
     tri_claim claims[TRI_CLAIM_MANY_MAX];
 };
@@ -20,6 +21,7 @@ static struct trii_want want_at(const struct batch *batch, size_t i, uint64_t ti
     return (struct trii_want){.region = request->region,
                               .technology = request->technology,
                               .write = request->access != TRI_ACCESS_READ,
+                              .poisoned = batch->overwrite >> i & 1u,
                               .timeout_ns = timeout_ns,
                               .cancel = cancel};
 }
@@ -100,9 +102,10 @@ static tri_status acquire_all(struct batch *batch, uint64_t me, const struct tri
     }
 }
 
-tri_status tri_sync_acquire_many(struct tri_sync *sync, const struct tri_claim_request *requests, size_t count,
-                                 const struct tri_wait *wait, tri_claim *claims, struct tri_error *err) {
-    struct batch batch = {.sync = sync, .requests = requests, .count = count};
+tri_status trii_sync_acquire_many(struct tri_sync *sync, const struct tri_claim_request *requests, size_t count,
+                                  uint32_t overwrite, const struct tri_wait *wait, tri_claim *claims,
+                                  struct tri_error *err) {
+    struct batch batch = {.sync = sync, .requests = requests, .count = count, .overwrite = overwrite};
     if (!sync || !requests || !claims || count == 0 || count > TRI_CLAIM_MANY_MAX)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "%zu claims at once: 1 … %d, and no pointer may be NULL", count,
                          TRI_CLAIM_MANY_MAX);
@@ -116,4 +119,9 @@ tri_status tri_sync_acquire_many(struct tri_sync *sync, const struct tri_claim_r
     for (size_t i = 0; status == TRI_OK && i < count; i++)
         claims[i] = batch.claims[i];
     return status;
+}
+
+tri_status tri_sync_acquire_many(struct tri_sync *sync, const struct tri_claim_request *requests, size_t count,
+                                 const struct tri_wait *wait, tri_claim *claims, struct tri_error *err) {
+    return trii_sync_acquire_many(sync, requests, count, 0, wait, claims, err);
 }

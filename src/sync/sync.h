@@ -21,6 +21,12 @@ uint64_t trii_sync_bytes(uint32_t regions);
 tri_status trii_sync_open_at(void *memory, uint32_t regions, bool shared, bool fresh, struct tri_sync **out,
                              struct tri_error *err);
 
+/* tri_sync_acquire_many() for a stage that overwrites some of its regions whole: request i is let in to write in spite
+ * of poison where bit i of `overwrite` is set, as tri_sync_acquire_poisoned() would. */
+tri_status trii_sync_acquire_many(struct tri_sync *sync, const struct tri_claim_request *requests, size_t count,
+                                  uint32_t overwrite, const struct tri_wait *wait, tri_claim *claims,
+                                  struct tri_error *err);
+
 /* ---- within the room ---- */
 
 /* Why a region is poisoned. Words, so that a torn copy is a wrong sentence and not undefined. */
