@@ -1,0 +1,32 @@
+/* The claims of a stage: all at once, one a region, none held while waiting. */
+#include "pipeline/plan.h"
+
+#include "base/status.h"
+#include "sync/sync.h"
+
+void trii_plan_release_claims(struct tri_sync *sync, struct trii_plan_stage *stage) {
+    for (size_t i = 0; i < stage->touch_count; i++) {
+        if (stage->claims[i] != TRI_CLAIM_NONE)
+            (void)!tri_sync_release(sync, stage->claims[i], NULL); /* ours since acquire: can't fail */
+        stage->claims[i] = TRI_CLAIM_NONE;
+    }
+}
+
+static uint32_t overwritten(const struct trii_plan_stage *stage) {
+    uint32_t bits = 0;
+    for (size_t i = 0; i < stage->touch_count; i++)
+        if (stage->touches[i].overwritten)
+            bits |= 1u << i;
+    return bits;
+}
+
+tri_status trii_plan_acquire_claims(struct tri_sync *sync, struct trii_plan_stage *stage, const struct tri_wait *wait,
+                                    struct tri_error *err) {
+    struct tri_error cause;
+    tri_status status = trii_sync_acquire_many(sync, stage->requests, stage->touch_count, overwritten(stage), wait,
+                                               stage->claims, err);
+    for (size_t i = 0; status == TRI_POISONED && i < stage->touch_count; i++)
+        if (!stage->touches[i].overwritten && tri_sync_poison_cause(sync, stage->requests[i].region, &cause))
+            return trii_error_place(err, status, NULL, NULL, stage->touches[i].label);
+    return status;
+}

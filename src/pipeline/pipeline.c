@@ -1,0 +1,221 @@
+/*
+ * A pipeline: a form (what the text says), regions for its slots, and a plan over them.
+ *
+ *   read --plan--> planned --prepare--> prepared --run--> prepared
+ *     ^               |                    |
+ *     +-- set_input with another layout, set: back to read, regions are freed
+ */
+#include "base/alloc.h"
+#include "base/status.h"
+#include "pipeline/find.h"
+#include "pipeline/form.h"
+#include "pipeline/plan.h"
+#include "pipeline/words.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct tri_pipeline {
+    struct tri_runtime *runtime;
+    struct trii_form form;
+    tri_handle *handles; /* one a slot; NULL until planned */
+    struct tri_plan *plan;
+};
+
+static void free_regions(struct tri_pipeline *pipeline) {
+    struct tri_arena *arena = tri_runtime_arena(pipeline->runtime);
+    for (size_t i = 0; pipeline->handles && i < pipeline->form.flow.slot_count; i++)
+        if (pipeline->handles[i] != TRI_HANDLE_NONE)
+            (void)!tri_arena_free_shared(arena, pipeline->handles[i], NULL); /* gone already when the user freed it */
+    trii_free(pipeline->handles);
+    pipeline->handles = NULL;
+}
+
+static void unplan(struct tri_pipeline *pipeline) {
+    tri_plan_destroy(&pipeline->plan);
+    free_regions(pipeline);
+}
+
+/* ---- reading ---- */
+
+/* TRIPOINT_WARM=0: engines are opened when they are needed, not while the input is still being read. */
+static void warm_engines(struct tri_pipeline *pipeline) {
+    const char *warm = getenv("TRIPOINT_WARM");
+    if (warm && strcmp(warm, "0") == 0)
+        return;
+    for (size_t i = 0; i < pipeline->form.flow.stage_count; i++)
+        tri_runtime_warm(pipeline->runtime, pipeline->form.flow.stages[i].technology);
+}
+
+tri_status tri_pipeline_parse(struct tri_runtime *runtime, const char *text, size_t bytes, const char *origin,
+                              struct tri_pipeline **out, struct tri_error *err) {
+    if (!runtime || !text || !out)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_pipeline_parse wants a runtime, a text and a place for the "
+                                                    "pipeline");
+    struct tri_pipeline *pipeline = trii_calloc(1, sizeof *pipeline);
+    if (!pipeline)
+        return trii_fail(err, TRI_NO_MEMORY, "no memory for a pipeline");
+    pipeline->runtime = runtime;
+    tri_status status = trii_form_parse(text, bytes, origin ? origin : "pipeline", &pipeline->form, err);
+    if (status != TRI_OK) {
+        trii_free(pipeline);
+        return status;
+    }
+    warm_engines(pipeline);
+    *out = pipeline;
+    return TRI_OK;
+}
+
+tri_status tri_pipeline_load(struct tri_runtime *runtime, const char *name_or_path, struct tri_pipeline **out,
+                             struct tri_error *err) {
+    char *text, *origin;
+    size_t bytes;
+    if (!runtime || !name_or_path || !out)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_pipeline_load wants a runtime, a name and a place for the "
+                                                    "pipeline");
+    tri_status status = trii_find_pipeline(name_or_path, &text, &bytes, &origin, err);
+    if (status != TRI_OK)
+        return status;
+    status = tri_pipeline_parse(runtime, text, bytes, origin, out, err);
+    trii_free(text);
+    trii_free(origin);
+    return status;
+}
+
+void tri_pipeline_destroy(struct tri_pipeline **pipeline) {
+    if (!pipeline || !*pipeline)
+        return;
+    unplan(*pipeline);
+    trii_form_finish(&(*pipeline)->form);
+    trii_free(*pipeline);
+    *pipeline = NULL;
+}
+
+/* ---- what may be changed ---- */
+
+tri_status tri_pipeline_set(struct tri_pipeline *pipeline, const char *assignment, struct tri_error *err) {
+    if (!pipeline || !assignment)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_pipeline_set: %s is NULL",
+                         pipeline ? "assignment" : "pipeline");
+    if (pipeline->plan)
+        return trii_fail(err, TRI_INVALID_ARGUMENT,
+                         "%s: \"%.80s\" comes too late, the pipeline is planned already; set parameters before "
+                         "tri_pipeline_plan()",
+                         pipeline->form.name, assignment);
+    return trii_form_set(&pipeline->form, assignment, err);
+}
+
+static bool holds_already(const struct tri_pipeline *pipeline, const char *region, const struct tri_layout *layout) {
+    uint32_t r = trii_flow_find(&pipeline->form.flow, region);
+    if (r == TRII_FLOW_NONE)
+        return false;
+    const struct trii_flow_region *known = &pipeline->form.flow.regions[r];
+    return known->input && known->known && known->layout.kind == layout->kind &&
+           tri_layout_equal(&known->layout, layout);
+}
+
+tri_status tri_pipeline_set_input(struct tri_pipeline *pipeline, const char *region, const struct tri_layout *layout,
+                                  struct tri_error *err) {
+    if (!pipeline || !region || !layout)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_pipeline_set_input wants a pipeline, a region's name and a "
+                                                    "layout");
+    if (holds_already(pipeline, region, layout))
+        return TRI_OK;
+    tri_status status = trii_form_set_input(&pipeline->form, region, layout, err);
+    if (status == TRI_OK)
+        unplan(pipeline);
+    return status;
+}
+
+/* ---- planning ---- */
+
+static tri_status allocate_regions(struct tri_pipeline *pipeline, struct tri_error *err) {
+    const struct trii_flow *flow = &pipeline->form.flow;
+    struct tri_arena *arena = tri_runtime_arena(pipeline->runtime);
+    pipeline->handles = trii_calloc(flow->slot_count, sizeof *pipeline->handles);
+    if (!pipeline->handles)
+        return trii_fail(err, TRI_NO_MEMORY, "%s: no memory for %zu handles", pipeline->form.name, flow->slot_count);
+    for (size_t i = 0; i < flow->slot_count; i++) {
+        const struct trii_flow_region *region = &flow->regions[flow->slots[i].region];
+        const struct tri_region_params params = {
+            .struct_bytes = sizeof params, .size_bytes = flow->slots[i].bytes, .label = region->name};
+        tri_status status = tri_region_allocate(arena, &params, &pipeline->handles[i], err);
+        if (status == TRI_OK && region->input)
+            status = tri_region_set_layout(arena, pipeline->handles[i], &region->layout, err);
+        if (status != TRI_OK)
+            return trii_error_place(err, status, NULL, NULL, region->name);
+    }
+    return TRI_OK;
+}
+
+tri_status tri_pipeline_plan(struct tri_pipeline *pipeline, struct tri_error *err) {
+    if (!pipeline)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_pipeline_plan: pipeline is NULL");
+    if (pipeline->plan)
+        return TRI_OK;
+    tri_status status = trii_flow_infer(&pipeline->form.flow, err);
+    if (status == TRI_OK)
+        status = allocate_regions(pipeline, err);
+    if (status == TRI_OK)
+        status = trii_plan_build(pipeline->runtime, &pipeline->form.flow, pipeline->handles, &pipeline->plan, err);
+    if (status != TRI_OK)
+        free_regions(pipeline);
+    return status;
+}
+
+tri_status tri_pipeline_prepare(struct tri_pipeline *pipeline, struct tri_error *err) {
+    tri_status status = tri_pipeline_plan(pipeline, err);
+    return status == TRI_OK ? trii_plan_prepare(pipeline->plan, err) : status;
+}
+
+tri_status tri_pipeline_run(struct tri_pipeline *pipeline, const struct tri_run_params *params,
+                            struct tri_error *err) {
+    tri_status status = tri_pipeline_prepare(pipeline, err);
+    return status == TRI_OK ? tri_plan_run(pipeline->plan, params, err) : status;
+}
+
+/* ---- looking ---- */
+
+static tri_status unknown_region(const struct tri_pipeline *pipeline, const char *name, struct tri_error *err) {
+    const char *known[TRII_FLOW_REGIONS_MAX];
+    char list[TRII_WORDS_BYTES];
+    const struct trii_flow *flow = &pipeline->form.flow;
+    for (size_t i = 0; i < flow->region_count; i++)
+        known[i] = flow->regions[i].name;
+    return trii_fail(err, TRI_NOT_FOUND, "%s has no region \"%.64s\"; %s", pipeline->form.name, name,
+                     trii_words_known(list, name, known, flow->region_count));
+}
+
+tri_status tri_pipeline_region(struct tri_pipeline *pipeline, const char *region, tri_handle *out,
+                               struct tri_layout *layout, struct tri_error *err) {
+    if (!pipeline || !region || !out)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_pipeline_region wants a pipeline, a region's name and a place "
+                                                    "for the handle");
+    uint32_t found = trii_flow_find(&pipeline->form.flow, region);
+    if (found == TRII_FLOW_NONE)
+        return unknown_region(pipeline, region, err);
+    if (!pipeline->plan)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "%s: \"%s\" has no memory before tri_pipeline_plan()",
+                         pipeline->form.name, region);
+    const struct trii_flow_value *value = &pipeline->form.flow.values[pipeline->form.flow.regions[found].value];
+    *out = pipeline->handles[value->slot];
+    if (layout)
+        *layout = value->layout;
+    return TRI_OK;
+}
+
+const char *tri_pipeline_input(const struct tri_pipeline *pipeline) {
+    return pipeline ? pipeline->form.flow.regions[pipeline->form.inputs[0].region].name : "";
+}
+
+const char *tri_pipeline_output(const struct tri_pipeline *pipeline) {
+    return pipeline ? pipeline->form.flow.regions[pipeline->form.outputs[0]].name : "";
+}
+
+const char *tri_pipeline_name(const struct tri_pipeline *pipeline) {
+    return pipeline ? pipeline->form.name : "";
+}
+
+bool tri_pipeline_report(const struct tri_pipeline *pipeline, size_t index, struct tri_stage_report *out) {
+    return pipeline && tri_plan_report(pipeline->plan, index, out);
+}

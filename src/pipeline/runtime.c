@@ -1,0 +1,163 @@
+/*
+ * An arena, and engines that are opened when somebody first needs them.
+ *
+ *   CLOSED --(engine | warm)--> OPENING --> OPEN
+ *      ^                           |
+ *      +------- (told) --------- FAILED
+ *
+ * One thread opens; who needs the engine meanwhile waits for it. A failure is kept until a call that needs the engine
+ * has been told; the next one tries anew. Each engine has its own lock, so engines open side by side.
+ */
+#include <tripoint/pipeline.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "base/sys.h"
+
+#include <pthread.h>
+
+enum slot_state { CLOSED, OPENING, OPEN, FAILED };
+
+struct slot {
+    struct tri_runtime *runtime;
+    enum tri_technology technology;
+    struct tri_engine_params params;
+    char *library_path, *cache_dir; /* what params points to; owned */
+    pthread_mutex_t lock;
+    pthread_cond_t settled;
+    enum slot_state state;
+    struct tri_engine *engine;
+    struct tri_error error; /* FAILED */
+    struct trii_thread *thread;
+};
+
+struct tri_runtime {
+    struct tri_arena *arena;
+    struct slot slots[TRI_TECHNOLOGY_COUNT];
+};
+
+static tri_status copy_params(struct slot *slot, const struct tri_engine_params *params, struct tri_error *err) {
+    slot->params = (struct tri_engine_params){.struct_bytes = sizeof slot->params};
+    if (!params)
+        return TRI_OK;
+    if (params->struct_bytes != sizeof *params)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "%s: tri_engine_params.struct_bytes is %zu, this version wants %zu",
+                         tri_technology_name(slot->technology), params->struct_bytes, sizeof *params);
+    slot->params = *params;
+    slot->params.library_path = slot->library_path = trii_strdup(params->library_path);
+    slot->params.cache_dir = slot->cache_dir = trii_strdup(params->cache_dir);
+    if ((params->library_path && !slot->library_path) || (params->cache_dir && !slot->cache_dir))
+        return trii_fail(err, TRI_NO_MEMORY, "no memory for the parameters of %s",
+                         tri_technology_name(slot->technology));
+    return TRI_OK;
+}
+
+tri_status tri_runtime_create(const struct tri_runtime_params *params, struct tri_runtime **out,
+                              struct tri_error *err) {
+    if (!out)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_runtime_create: out is NULL");
+    if (params && params->struct_bytes != sizeof *params)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_runtime_params.struct_bytes is %zu, this version wants %zu",
+                         params->struct_bytes, sizeof *params);
+    struct tri_runtime *runtime = trii_calloc(1, sizeof *runtime);
+    if (!runtime)
+        return trii_fail(err, TRI_NO_MEMORY, "no memory for a runtime");
+    tri_status status = TRI_OK;
+    for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++) {
+        struct slot *slot = &runtime->slots[t];
+        slot->runtime = runtime;
+        slot->technology = (enum tri_technology)t;
+        pthread_mutex_init(&slot->lock, NULL);
+        pthread_cond_init(&slot->settled, NULL);
+        if (status == TRI_OK)
+            status = copy_params(slot, params ? params->engines[t] : NULL, err);
+    }
+    if (status == TRI_OK)
+        status = tri_arena_create(params ? params->arena : NULL, &runtime->arena, err);
+    if (status != TRI_OK) {
+        tri_runtime_destroy(&runtime);
+        return status;
+    }
+    *out = runtime;
+    return TRI_OK;
+}
+
+void tri_runtime_destroy(struct tri_runtime **runtime) {
+    if (!runtime || !*runtime)
+        return;
+    for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++)
+        trii_sys_thread_join(&(*runtime)->slots[t].thread);
+    for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++) {
+        struct slot *slot = &(*runtime)->slots[t];
+        tri_engine_close(&slot->engine);
+        pthread_cond_destroy(&slot->settled);
+        pthread_mutex_destroy(&slot->lock);
+        trii_free(slot->library_path);
+        trii_free(slot->cache_dir);
+    }
+    tri_arena_destroy(&(*runtime)->arena);
+    trii_free(*runtime);
+    *runtime = NULL;
+}
+
+struct tri_arena *tri_runtime_arena(struct tri_runtime *runtime) {
+    return runtime ? runtime->arena : NULL;
+}
+
+/* The slot is OPENING and this thread is the one that opens: nobody else touches its engine. */
+static void open_slot(struct slot *slot) {
+    struct tri_engine *engine = NULL;
+    struct tri_error error = {0};
+    tri_status status = tri_engine_open(slot->runtime->arena, slot->technology, &slot->params, &engine, &error);
+    trii_error_place(&error, status, tri_technology_name(slot->technology), NULL, NULL);
+    pthread_mutex_lock(&slot->lock);
+    slot->engine = engine;
+    slot->error = error;
+    slot->error.status = status;
+    slot->state = status == TRI_OK ? OPEN : FAILED;
+    pthread_cond_broadcast(&slot->settled);
+    pthread_mutex_unlock(&slot->lock);
+}
+
+static void open_in_background(void *user) {
+    open_slot(user);
+}
+
+tri_status tri_runtime_engine(struct tri_runtime *runtime, enum tri_technology technology, struct tri_engine **out,
+                              struct tri_error *err) {
+    if (!runtime || !out || (unsigned)technology >= TRI_TECHNOLOGY_COUNT)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_runtime_engine: no runtime, no place for the engine, or %d is "
+                                                    "no technology", (int)technology);
+    struct slot *slot = &runtime->slots[technology];
+    tri_status status = TRI_OK;
+    pthread_mutex_lock(&slot->lock);
+    if (slot->state == CLOSED) {
+        slot->state = OPENING;
+        pthread_mutex_unlock(&slot->lock);
+        open_slot(slot);
+        pthread_mutex_lock(&slot->lock);
+    }
+    while (slot->state == OPENING)
+        pthread_cond_wait(&slot->settled, &slot->lock);
+    if (slot->state == OPEN) {
+        *out = slot->engine;
+    } else { /* FAILED, or told already to another who waited for the same attempt */
+        status = slot->error.status;
+        trii_error_copy(err, &slot->error);
+        slot->state = CLOSED;
+    }
+    pthread_mutex_unlock(&slot->lock);
+    return status;
+}
+
+void tri_runtime_warm(struct tri_runtime *runtime, enum tri_technology technology) {
+    if (!runtime || (unsigned)technology >= TRI_TECHNOLOGY_COUNT)
+        return;
+    struct slot *slot = &runtime->slots[technology];
+    pthread_mutex_lock(&slot->lock);
+    /* A thread of an earlier warm that failed still stands here: then the next call that needs the engine opens it. */
+    if (slot->state == CLOSED && !slot->thread &&
+        trii_sys_thread_start(&slot->thread, "tri-open", open_in_background, slot) == 0)
+        slot->state = OPENING;
+    pthread_mutex_unlock(&slot->lock);
+}
