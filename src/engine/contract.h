@@ -106,11 +106,7 @@ struct trii_engine_vtable {
                        struct tri_error *err);
 };
 
-extern const struct trii_engine_vtable trii_host_engine;
-extern const struct trii_engine_vtable trii_wasm_engine;
-/* Weak until each has landed: an engine that is not built in is reported as such. */
-extern const struct trii_engine_vtable trii_webgpu_engine __attribute__((weak));
-extern const struct trii_engine_vtable trii_webnn_engine;
+extern const struct trii_engine_vtable trii_host_engine, trii_wasm_engine, trii_webgpu_engine, trii_webnn_engine;
 
 /* ---- the front door, for the rooms above ---- */
 

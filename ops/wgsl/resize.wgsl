@@ -1,0 +1,90 @@
+// resize: the arithmetic of ops/host/plain.c, step by step, so that both agree to the bit. Factors that need a division
+// come from the CPU: WGSL leaves divisions room for error.
+
+struct Job {
+    source: vec2u,   // width, height of what is sampled
+    origin: vec2u,   // first output pixel of this tile
+    extent: vec2u,   // pixels of this tile
+    base: u32,       // where the tile's first pixel stands in `resized`
+    pitch: u32,      // pixels from one output row to the next
+    scale: vec2f,    // source / output
+    share: f32,      // 1 / (scale.x * scale.y)
+}
+
+// An image larger than one binding comes as four windows of 128 MiB, the least that every WebGPU device binds; else all
+// four are the whole image and only the first is read.
+override split: bool = false;
+
+@group(0) @binding(0) var<uniform> job: Job;
+@group(0) @binding(1) var<storage, read> image0: array<u32>;
+@group(0) @binding(2) var<storage, read> image1: array<u32>;
+@group(0) @binding(3) var<storage, read> image2: array<u32>;
+@group(0) @binding(4) var<storage, read> image3: array<u32>;
+@group(0) @binding(5) var<storage, read_write> resized: array<u32>;
+
+fn word(i: u32) -> u32 {
+    if (!split) {
+        return image0[i];
+    }
+    let k = i & 0x1ffffffu;
+    switch (i >> 25u) {
+        case 0u: { return image0[k]; }
+        case 1u: { return image1[k]; }
+        case 2u: { return image2[k]; }
+        default: { return image3[k]; }
+    }
+}
+
+fn pixel(x: u32, y: u32) -> vec4f {
+    return vec4f((vec4u(word(y * job.source.x + x)) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u));
+}
+
+fn packed(v: vec4f) -> u32 {
+    let u = vec4u(v) << vec4u(0u, 8u, 16u, 24u);
+    return u.x | u.y | u.z | u.w;
+}
+
+fn lerp(a: vec4f, b: vec4f, t: f32) -> vec4f {
+    return a + (b - a) * t;
+}
+
+@compute @workgroup_size(256)
+fn bilinear(@builtin(global_invocation_id) id: vec3u) {
+    if (id.x >= job.extent.x || id.y >= job.extent.y) {
+        return;
+    }
+    let last = job.source - 1u;
+    let at = clamp((vec2f(job.origin + id.xy) + 0.5) * job.scale - 0.5, vec2f(0.0), vec2f(last));
+    let lower = vec2u(at);
+    let upper = min(lower + 1u, last);
+    let weight = at - vec2f(lower);
+    let top = lerp(pixel(lower.x, lower.y), pixel(upper.x, lower.y), weight.x);
+    let bottom = lerp(pixel(lower.x, upper.y), pixel(upper.x, upper.y), weight.x);
+    resized[job.base + id.y * job.pitch + id.x] = packed(lerp(top, bottom, weight.y) + 0.5);
+}
+
+// The pixels begin ... end - 1 that [edge, edge + scale) touches: begin.xy, end.xy.
+fn span(edge: vec2f, far: vec2f) -> vec4u {
+    let cut = vec2u(far);
+    let end = min(select(cut, cut + 1u, vec2f(cut) < far), job.source);
+    return vec4u(min(vec2u(edge), job.source - 1u), end);
+}
+
+@compute @workgroup_size(256)
+fn area(@builtin(global_invocation_id) id: vec3u) {
+    if (id.x >= job.extent.x || id.y >= job.extent.y) {
+        return;
+    }
+    let edge = vec2f(job.origin + id.xy) * job.scale;
+    let far = edge + job.scale;
+    let touched = span(edge, far);
+    var sum = vec4f(0.0);
+    for (var y = touched.y; y < touched.w; y++) {
+        let high = min(f32(y) + 1.0, far.y) - max(f32(y), edge.y);
+        for (var x = touched.x; x < touched.z; x++) {
+            let wide = min(f32(x) + 1.0, far.x) - max(f32(x), edge.x);
+            sum += pixel(x, y) * (high * wide);
+        }
+    }
+    resized[job.base + id.y * job.pitch + id.x] = packed(min(sum * job.share + 0.5, vec4f(255.0)));
+}

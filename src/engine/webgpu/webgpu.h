@@ -1,0 +1,232 @@
+/*
+ * The webgpu engine's inside: one struct, shared by the files of this folder.
+ *
+ *   library.c  opens Dawn and fills the table of functions
+ *   driver.c   which Vulkan driver: a real GPU, or the CPU driver of the set-up
+ *   device.c   instance, adapter, device; errors; loss
+ *   probe.c    tries whether this device takes pages of this arena
+ *   views.c    WGPUBuffers over regions, and when the pages may go
+ *   kernels.c  pipelines, made and warmed once
+ *   plan.c     a stage as tiles that fit bindings and dispatches
+ *   stage.c    prepare, submit, wait, release
+ *   byte.c     peek and poke
+ *   webgpu.c   the table of the contract
+ *
+ * Ownership: everything hangs from struct trii_gpu, which the front door allocates and frees.
+ * Threads:   the front door serialises calls. Dawn's callbacks come on whichever thread waits: what they touch is
+ *            atomic or behind `callback_lock`.
+ */
+#ifndef TRIPOINT_ENGINE_WEBGPU_WEBGPU_H
+#define TRIPOINT_ENGINE_WEBGPU_WEBGPU_H
+
+#include "engine/contract.h"
+#include "engine/webgpu/dawn.h"
+
+#include <tripoint/ledger.h>
+
+#include <pthread.h>
+
+/* What every WebGPU device binds at least, and the size of a window of a larger operand (ops/wgsl). Four of them are the
+ * largest region. */
+#define TRII_GPU_WINDOW_BYTES ((uint64_t)128 << 20)
+#define TRII_GPU_WINDOWS 4
+
+#define TRII_GPU_TEXT_BYTES 320
+
+/* A region's native view. Alive from the first use of the region until Dawn has let go of its pages. */
+struct trii_gpu_view {
+    struct trii_region region;
+    WGPUBuffer buffer;
+    WGPUBuffer readback;       /* staged regions that were written: where results land; else NULL */
+    bool imported;             /* the buffer is the region's pages; false: a staged copy */
+    uint32_t users;            /* prepared stages */
+    bool freed;                /* the region is; the view goes with its last user */
+    _Atomic uint32_t disposed; /* set by Dawn, on any thread */
+    struct trii_gpu_view *next; /* in `dying` or `buried` */
+};
+
+enum trii_gpu_kernel_id {
+    TRII_GPU_BILINEAR,
+    TRII_GPU_AREA,
+    TRII_GPU_MASK_FOURS,
+    TRII_GPU_MASK_FOURS_IN_PLACE,
+    TRII_GPU_MASK_SINGLES,
+    TRII_GPU_MASK_SINGLES_IN_PLACE,
+    TRII_GPU_PEEK,
+    TRII_GPU_POKE,
+    TRII_GPU_KERNELS
+};
+/* Variants of a kernel, by its override constants. */
+#define TRII_GPU_SPLIT 1u
+#define TRII_GPU_NARROW 2u
+#define TRII_GPU_VARIANTS 4
+
+struct trii_gpu_kernel {
+    WGPUComputePipeline pipeline; /* NULL: not made yet */
+    WGPUBindGroupLayout layout;
+};
+
+struct trii_gpu {
+    struct tri_engine head;
+    struct trii_dawn dawn;
+    char *library_path;
+    const char *version;
+    char device_name[128], driver_name[TRII_GPU_TEXT_BYTES];
+
+    WGPUInstance instance;
+    WGPUAdapter adapter;
+    WGPUDevice device;
+    WGPUQueue queue;
+    bool foreign;              /* the device is the application's */
+    WGPUFuture foreign_lost;
+    uint64_t binding_bytes;    /* most of a buffer that one binding shows */
+    uint32_t groups_max;       /* workgroups in one dimension */
+
+    bool imports;              /* regions become buffers as they are; false: staged */
+    char sharing[TRII_GPU_TEXT_BYTES];
+    char staging_cause[TRI_LEDGER_NAME_BYTES];
+    WGPUBufferUsage import_usage;
+    struct {
+        uint8_t *pages; /* what the probe tries with; NULL once given back */
+        uint32_t imported;
+        _Atomic uint32_t disposed;
+    } probe;
+
+    pthread_mutex_t callback_lock; /* the texts below, and `flying` */
+    _Atomic uint32_t lost;
+    char lost_text[TRII_GPU_TEXT_BYTES];
+    bool failed;                   /* an error that no scope caught */
+    char failed_text[TRII_GPU_TEXT_BYTES];
+    struct trii_prepared *flying;
+
+    struct trii_gpu_view **views; /* by region index; NULL where there is none */
+    struct trii_gpu_view *dying;  /* given back, pages perhaps still in use by the driver */
+    struct trii_gpu_view *buried; /* unpinned without the driver's word, on a lost device: kept for a late callback */
+
+    struct trii_gpu_kernel kernels[TRII_GPU_KERNELS][TRII_GPU_VARIANTS];
+    WGPUBuffer scratch[2];        /* what warm-ups read and write */
+    WGPUBuffer byte_job, byte_seen, byte_readback;
+};
+
+/* ---- library.c ---- */
+tri_status trii_gpu_load(struct trii_gpu *gpu, const char *library_path, struct tri_error *err);
+/* A fresh path (trii_free) of a file of the CPU driver. */
+tri_status trii_gpu_lavapipe(const char *file, char **out, struct tri_error *err);
+
+/* ---- driver.c ---- */
+struct trii_gpu_driver {
+    bool from_setup; /* the CPU driver that set-up installed */
+    bool cpu_only;   /* a GPU is not what is looked for */
+    bool gpu_only;   /* nor is a CPU driver */
+};
+/* Attempts in order: attempt 0, 1, ... until TRI_NOT_FOUND says there are no more (the sentence tells why). */
+tri_status trii_gpu_driver(const struct tri_engine_params *params, unsigned attempt, struct trii_gpu_driver *out,
+                           struct tri_error *err);
+
+/* ---- device.c ---- */
+tri_status trii_gpu_open_device(struct trii_gpu *gpu, const struct tri_engine_params *params, struct tri_error *err);
+void trii_gpu_close_device(struct trii_gpu *gpu);
+/* TRI_DEVICE_LOST with the reason once the device is lost. */
+tri_status trii_gpu_alive(struct trii_gpu *gpu, struct tri_error *err);
+/* As if the device went away (tests). */
+void trii_webgpu_lose(struct tri_engine *engine);
+/* An error that no scope caught since the last call; false when there was none. */
+bool trii_gpu_take_failure(struct trii_gpu *gpu, char *text, size_t text_bytes);
+
+/* ---- wait.c ---- */
+/* Waits for a future, running callbacks of others meanwhile. False: the time is over. */
+bool trii_gpu_await(struct trii_gpu *gpu, WGPUFuture future, uint64_t timeout_ns);
+/* Everything submitted so far has ended; false when that took longer. */
+bool trii_gpu_idle(struct trii_gpu *gpu, uint64_t timeout_ns);
+/* Lets Dawn free what was released, and run callbacks. */
+void trii_gpu_pump(struct trii_gpu *gpu);
+/* Errors between begin and end belong to the caller: TRI_OK, or `status` with what was being done and Dawn's words.
+ * Out of memory is TRI_NO_MEMORY, loss TRI_DEVICE_LOST. */
+void trii_gpu_scope_begin(struct trii_gpu *gpu);
+tri_status trii_gpu_scope_end(struct trii_gpu *gpu, tri_status status, const char *doing, struct tri_error *err);
+/* Dawn's message without its trailers, on one line. */
+void trii_gpu_words(WGPUStringView message, char *out, size_t out_bytes);
+WGPUStringView trii_gpu_text(const char *text);
+
+/* ---- probe.c ---- */
+/* Whether the device reads and writes pages like the arena's; sets imports, sharing and staging_cause. A refusal is no
+ * error (regions are staged then); TRI_DEVICE_LOST: trying cost the device. */
+tri_status trii_gpu_probe(struct trii_gpu *gpu, struct tri_error *err);
+/* From now on regions are copied in and out; `why` goes into info and ledger. */
+void trii_gpu_stage_copies(struct trii_gpu *gpu, const char *why);
+/* After the device is closed. */
+void trii_gpu_probe_finish(struct trii_gpu *gpu);
+
+/* ---- views.c ---- */
+tri_status trii_gpu_import(struct trii_gpu *gpu, void *bytes, uint64_t size, void (*disposed)(void *), void *user,
+                           WGPUBuffer *out, struct tri_error *err);
+tri_status trii_gpu_buffer(struct trii_gpu *gpu, const char *what, uint64_t size, WGPUBufferUsage usage,
+                           WGPUBuffer *out, struct tri_error *err);
+tri_status trii_gpu_view(struct trii_gpu *gpu, const struct trii_region *region, struct trii_gpu_view **out,
+                         struct tri_error *err);
+void trii_gpu_view_use(struct trii_gpu_view *view);
+void trii_gpu_view_unuse(struct trii_gpu *gpu, struct trii_gpu_view *view);
+void trii_gpu_forget(struct trii_gpu *gpu, uint32_t index, uint32_t generation);
+/* Unpins the regions whose pages the driver has let go, waiting at most that long for it. */
+void trii_gpu_sweep(struct trii_gpu *gpu, uint64_t timeout_ns);
+/* Gives every buffer back; the pages stay pinned until trii_gpu_unpin_views(). */
+void trii_gpu_drop_views(struct trii_gpu *gpu);
+void trii_gpu_unpin_views(struct trii_gpu *gpu);
+
+/* ---- kernels.c ---- */
+/* A pipeline of any WGSL: TRI_BAD_SHADER with Dawn's words when it does not compile. */
+tri_status trii_gpu_compile(struct trii_gpu *gpu, const char *name, const char *wgsl, const char *entry,
+                            struct trii_gpu_kernel *out, struct tri_error *err);
+/* Made at first use and kept; warmed, so that its first real dispatch costs what the others do. */
+tri_status trii_gpu_kernel(struct trii_gpu *gpu, enum trii_gpu_kernel_id id, uint32_t variant,
+                           const struct trii_gpu_kernel **out, struct tri_error *err);
+/* Pipelines and the engine's small buffers. */
+void trii_gpu_drop_kernels(struct trii_gpu *gpu);
+
+/* ---- plan.c ---- */
+/* The uniform of ops/wgsl; one a tile. Must be as WGSL lays it out. */
+struct trii_gpu_job {
+    uint32_t source[2], origin[2], extent[2];
+    uint32_t base, pitch;
+    float scale[2];
+    float share;
+    uint32_t padding;
+};
+#define TRII_GPU_JOB_STRIDE 256 /* the largest uniform alignment that WebGPU allows a device to ask for */
+
+/* Pixels of the output that one dispatch does, and the part of the output's region that it binds. */
+struct trii_gpu_tile {
+    struct trii_gpu_job job;
+    uint64_t offset, bytes;
+    uint32_t groups[2];
+};
+/* How an output of `width` x `height` pixels is cut; `pixels` is what one invocation does. */
+struct trii_gpu_cut {
+    uint64_t width, height;
+    uint64_t columns, rows; /* of a full tile */
+    uint64_t across, down;  /* tiles */
+};
+void trii_gpu_cut(uint64_t binding_bytes, uint32_t groups_max, uint32_t pixels, uint64_t width, uint64_t height,
+                  struct trii_gpu_cut *out);
+/* Tile `i` of across * down: origin, extent, base, pitch, offset, bytes and groups; the job's other fields are kept. */
+void trii_gpu_tile(const struct trii_gpu_cut *cut, uint32_t pixels, uint64_t i, struct trii_gpu_tile *out);
+
+/* ---- stage.c ---- */
+tri_status trii_gpu_prepare(struct tri_engine *engine, const struct trii_stage *stage, struct trii_prepared **out,
+                            struct tri_error *err);
+tri_status trii_gpu_submit(struct tri_engine *engine, struct trii_prepared *prepared, struct trii_fence *fence,
+                           struct tri_error *err);
+tri_status trii_gpu_wait(struct tri_engine *engine, struct trii_fence *fence, uint64_t timeout_ns);
+void trii_gpu_release(struct tri_engine *engine, struct trii_prepared *prepared);
+
+/* ---- byte.c ---- */
+tri_status trii_gpu_peek(struct tri_engine *engine, const struct trii_region *region, uint64_t offset, uint8_t *out,
+                         struct tri_error *err);
+tri_status trii_gpu_poke(struct tri_engine *engine, const struct trii_region *region, uint64_t offset, uint8_t value,
+                         struct tri_error *err);
+
+static inline struct trii_gpu *trii_gpu_of(struct tri_engine *engine) {
+    return (struct trii_gpu *)engine;
+}
+
+#endif
