@@ -38,13 +38,15 @@ static void unplan(struct tri_pipeline *pipeline) {
 
 /* ---- reading ---- */
 
-/* TRIPOINT_WARM=0: engines are opened when they are needed, not while the input is still being read. */
+/* TRIPOINT_WARM=0: engines are opened when they are needed, not while the input is still being read. The host engine
+ * has nothing to bring up. */
 static void warm_engines(struct tri_pipeline *pipeline) {
     const char *warm = getenv("TRIPOINT_WARM");
     if (warm && strcmp(warm, "0") == 0)
         return;
     for (size_t i = 0; i < pipeline->form.flow.stage_count; i++)
-        tri_runtime_warm(pipeline->runtime, pipeline->form.flow.stages[i].technology);
+        if (pipeline->form.flow.stages[i].technology != TRI_TECHNOLOGY_HOST)
+            tri_runtime_warm(pipeline->runtime, pipeline->form.flow.stages[i].technology);
 }
 
 tri_status tri_pipeline_parse(struct tri_runtime *runtime, const char *text, size_t bytes, const char *origin,
