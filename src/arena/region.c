@@ -399,3 +399,11 @@ tri_status tri_region_layout(const struct tri_arena *arena, tri_handle region, s
     trii_arena_unpin(own, r.index);
     return TRI_OK;
 }
+
+void tri_region_prefault(struct tri_arena *arena, tri_handle handle) {
+    struct trii_region region;
+    if (trii_arena_pin(arena, handle, &region, NULL) != TRI_OK)
+        return;
+    (void)trii_sys_populate(region.bytes, region.mapped_bytes); /* a hint */
+    trii_arena_unpin(arena, region.index);
+}

@@ -186,8 +186,10 @@ static tri_status open_all(struct run *run, struct tri_error *err) {
         status = tri_pipeline_set(run->pipeline, run->options.sets[i], err);
     if (status == TRI_OK)
         status = tri_image_open_file(run->options.input, &run->image, err);
-    if (status == TRI_OK)
+    if (status == TRI_OK) {
         tri_image_info(run->image, &run->image_info);
+        catch_signals(run->cancel); /* not before: a read of standard input may take for ever, and nothing is at risk */
+    }
     return status;
 }
 
@@ -265,10 +267,8 @@ int cmd_run(int argc, char **argv) {
     if (code != 0)
         return code < 0 ? 0 : code;
     tri_status status = tri_cancel_create(&run.cancel, &err);
-    if (status == TRI_OK) {
-        catch_signals(run.cancel);
+    if (status == TRI_OK)
         status = work(&run, &err);
-    }
     if (status != TRI_OK)
         code = cli_fail(&err);
     else if (run.options.json)
