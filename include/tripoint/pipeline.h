@@ -96,7 +96,8 @@ struct tri_stage_report {
 };
 TRI_API bool tri_plan_report(const struct tri_plan *plan, size_t index, struct tri_stage_report *out);
 
-/** Plan, run, destroy in one call (the `executeZeroCopy` of the asked interface). */
+/** Plan, run, destroy in one call (the `executeZeroCopy` of the asked interface). A copy between stages is
+ * TRI_COPY_REFUSED. */
 TRI_API TRI_MUST_USE tri_status tri_execute_zero_copy(struct tri_runtime *runtime, const struct tri_stage *stages,
                                                       size_t count, struct tri_error *err);
 
