@@ -112,16 +112,19 @@ static tri_status make_instance(struct trii_gpu *gpu, struct tri_error *err) {
 }
 
 /* Dawn's forceFallbackAdapter means SwiftShader alone, so the kind is looked at afterwards. */
-static bool request_adapter(struct trii_gpu *gpu) {
+static bool request_adapter(struct trii_gpu *gpu, bool may_hush) {
     struct got got = {0};
+    struct trii_gpu_quiet quiet;
     const WGPURequestAdapterOptions options = {.featureLevel = WGPUFeatureLevel_Core,
                                                .powerPreference = WGPUPowerPreference_HighPerformance,
                                                .backendType = WGPUBackendType_Vulkan};
+    trii_gpu_quiet_begin(&quiet, may_hush);
     WGPUFuture future = gpu->dawn.InstanceRequestAdapter(
         gpu->instance, &options,
         (WGPURequestAdapterCallbackInfo){
             .mode = WGPUCallbackMode_AllowProcessEvents, .callback = on_adapter, .userdata1 = &got});
     (void)trii_gpu_await(gpu, future, TRI_FOREVER);
+    trii_gpu_quiet_end(&quiet, gpu->warning, sizeof gpu->warning);
     gpu->adapter = got.object;
     return gpu->adapter != NULL;
 }
@@ -225,7 +228,7 @@ static tri_status attempt(struct trii_gpu *gpu, const struct trii_gpu_driver *dr
     tri_status status = make_instance(gpu, err);
     if (status != TRI_OK)
         return status;
-    if (!request_adapter(gpu))
+    if (!request_adapter(gpu, driver->may_hush))
         return TRI_NOT_FOUND;
     const bool cpu = learn_names(gpu, driver->from_setup) == WGPUAdapterType_CPU;
     if (cpu ? driver->gpu_only : driver->cpu_only)
@@ -256,19 +259,24 @@ static tri_status adopt(struct trii_gpu *gpu, WGPUDevice device, struct tri_erro
     return check_limits(gpu, &limits, err);
 }
 
-tri_status trii_gpu_open_device(struct trii_gpu *gpu, const struct tri_engine_params *params, struct tri_error *err) {
+static tri_status make(struct trii_gpu *gpu, const struct tri_engine_params *params, struct tri_error *err) {
     tri_status status = TRI_NOT_FOUND;
-    if (params->device) {
-        status = adopt(gpu, params->device, err);
-    } else {
-        for (unsigned i = 0; status == TRI_NOT_FOUND; i++) {
-            struct trii_gpu_driver driver;
-            trii_gpu_close_device(gpu);
-            status = trii_gpu_driver(params, i, &driver, err);
-            if (status == TRI_OK)
-                status = attempt(gpu, &driver, err);
+    for (unsigned i = 0; status == TRI_NOT_FOUND; i++) {
+        struct trii_gpu_driver driver;
+        trii_gpu_close_device(gpu);
+        status = trii_gpu_driver(params, i, &driver, err);
+        if (status == TRI_OK)
+            status = attempt(gpu, &driver, err);
+        else if (err && gpu->warning[0]) { /* why none of them answered */
+            const size_t used = strlen(err->message);
+            snprintf(err->message + used, sizeof err->message - used, " (Dawn: %s)", gpu->warning);
         }
     }
+    return status;
+}
+
+tri_status trii_gpu_open_device(struct trii_gpu *gpu, const struct tri_engine_params *params, struct tri_error *err) {
+    tri_status status = params->device ? adopt(gpu, params->device, err) : make(gpu, params, err);
     if (status != TRI_OK)
         return status;
     gpu->queue = gpu->dawn.DeviceGetQueue(gpu->device);

@@ -112,24 +112,21 @@ static tri_status from_setup(const struct tri_engine_params *params, struct trii
 static tri_status nothing_answers(const struct tri_engine_params *params, struct tri_error *err) {
     const char *name, *choice = user_choice(&name);
     char *icd = NULL;
-    if (choice && !params->may_set_environment)
-        return trii_fail(err, TRI_ENGINE_UNAVAILABLE,
-                         "no usable Vulkan device answers through %s=%s; unset it, or name a driver of Vulkan 1.3", name,
-                         choice);
     if (choice)
         return trii_fail(err, TRI_ENGINE_UNAVAILABLE,
-                         "the Vulkan driver %s gives no usable device; unset %s to let Tripoint choose", choice, name);
-    tri_status found = trii_gpu_lavapipe("lvp_icd.json", &icd, NULL);
+                         "no usable %s answers through %s=%s; unset it, or name a driver of Vulkan 1.3",
+                         params->cpu_driver ? "CPU driver" : "Vulkan device", name, choice);
+    (void)trii_gpu_lavapipe("lvp_icd.json", &icd, NULL);
     trii_fail(err, TRI_ENGINE_UNAVAILABLE,
               "no GPU answers, and choosing the CPU driver was not allowed: start with VK_ICD_FILENAMES=%s, or open the "
               "engine with may_set_environment",
-              found == TRI_OK ? icd : "(the driver that scripts/setup installs)");
+              icd ? icd : "(the driver that scripts/setup installs)");
     trii_free(icd);
     return TRI_ENGINE_UNAVAILABLE;
 }
 
-tri_status trii_gpu_driver(const struct tri_engine_params *params, unsigned attempt, struct trii_gpu_driver *out,
-                           struct tri_error *err) {
+static tri_status choose(const struct tri_engine_params *params, unsigned attempt, struct trii_gpu_driver *out,
+                         struct tri_error *err) {
     const char *name, *choice = user_choice(&name);
     const bool look = !params->cpu_driver && gpu_in_sight();
     if (choice && attempt == 0)
@@ -147,4 +144,12 @@ tri_status trii_gpu_driver(const struct tri_engine_params *params, unsigned atte
         return TRI_OK;
     }
     return nothing_answers(params, err);
+}
+
+tri_status trii_gpu_driver(const struct tri_engine_params *params, unsigned attempt, struct trii_gpu_driver *out,
+                           struct tri_error *err) {
+    tri_status status = choose(params, attempt, out, err);
+    if (status == TRI_OK)
+        out->may_hush = params->may_set_environment;
+    return status;
 }

@@ -2,6 +2,7 @@
  * The webgpu engine's inside: one struct, shared by the files of this folder.
  *
  *   library.c  opens Dawn and fills the table of functions
+ *   quiet.c    keeps Dawn's warnings off stderr
  *   driver.c   which Vulkan driver: a real GPU, or the CPU driver of the set-up
  *   device.c   instance, adapter, device; errors; loss
  *   probe.c    tries whether this device takes pages of this arena
@@ -82,6 +83,8 @@ struct trii_gpu {
     uint64_t binding_bytes;    /* most of a buffer that one binding shows */
     uint32_t groups_max;       /* workgroups in one dimension */
 
+    char warning[TRII_GPU_TEXT_BYTES]; /* Dawn's last, while it looked for devices */
+
     bool imports;              /* regions become buffers as they are; false: staged */
     char sharing[TRII_GPU_TEXT_BYTES];
     char staging_cause[TRI_LEDGER_NAME_BYTES];
@@ -113,11 +116,20 @@ tri_status trii_gpu_load(struct trii_gpu *gpu, const char *library_path, struct 
 /* A fresh path (trii_free) of a file of the CPU driver. */
 tri_status trii_gpu_lavapipe(const char *file, char **out, struct tri_error *err);
 
+/* ---- quiet.c ---- */
+struct trii_gpu_quiet {
+    int original, capture; /* stderr as it was, and what stands in for it; -1: nothing was changed */
+};
+void trii_gpu_quiet_begin(struct trii_gpu_quiet *quiet, bool allowed);
+/* Puts stderr back; the first line of the last warning goes into `warning` (may be NULL). */
+void trii_gpu_quiet_end(struct trii_gpu_quiet *quiet, char *warning, size_t warning_bytes);
+
 /* ---- driver.c ---- */
 struct trii_gpu_driver {
     bool from_setup; /* the CPU driver that set-up installed */
     bool cpu_only;   /* a GPU is not what is looked for */
     bool gpu_only;   /* nor is a CPU driver */
+    bool may_hush;   /* stderr may be borrowed */
 };
 /* Attempts in order: attempt 0, 1, ... until TRI_NOT_FOUND says there are no more (the sentence tells why). */
 tri_status trii_gpu_driver(const struct tri_engine_params *params, unsigned attempt, struct trii_gpu_driver *out,
