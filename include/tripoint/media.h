@@ -53,6 +53,9 @@ TRI_API TRI_MUST_USE tri_status tri_image_decode(struct tri_image *image, struct
                                                  struct tri_error *err);
 TRI_API void tri_image_close(struct tri_image **image);
 
+/** The format that a path's ending asks for (.png, .jpg, .jpeg); PNG for "-"; UNKNOWN for anything else. */
+TRI_API enum tri_image_format tri_image_format_of_path(const char *path);
+
 struct tri_image_encode_params {
     size_t struct_bytes;         /**< sizeof(struct tri_image_encode_params) */
     enum tri_image_format format; /**< UNKNOWN: by the path's ending, PNG for "-" */

@@ -26,7 +26,7 @@ static bool ends_with(const char *path, const char *ending) {
     return n >= m && strcasecmp(path + n - m, ending) == 0;
 }
 
-static enum tri_image_format format_of(const char *path) {
+enum tri_image_format tri_image_format_of_path(const char *path) {
     static const struct {
         const char *ending;
         enum tri_image_format format;
@@ -45,7 +45,7 @@ static tri_status choose(const struct tri_image_encode_params *params, const cha
     if (p->struct_bytes < sizeof *p)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_image_encode_params.struct_bytes is %zu, not %zu",
                          p->struct_bytes, sizeof *p);
-    *out = (struct choice){.format = p->format ? p->format : format_of(path),
+    *out = (struct choice){.format = p->format ? p->format : tri_image_format_of_path(path),
                            .quality = p->quality ? p->quality : DEFAULT_QUALITY, .threads = p->threads,
                            .background = {p->background[0], p->background[1], p->background[2]},
                            .no_overwrite = p->no_overwrite};

@@ -123,6 +123,10 @@ static int parse(int argc, char **argv, struct run_options *o) {
         return cli_usage("run", "'%s' is one argument too many", argv[optind + 2]);
     if (!o->output)
         return cli_usage("run", "where should the result go? Add -o FILE");
+    if (tri_image_format_of_path(o->output) == TRI_IMAGE_UNKNOWN) {
+        fprintf(stderr, "tripoint: can't tell the format of %s: end it in .png or .jpg\n", o->output);
+        return tri_status_exit_code(TRI_INVALID_ARGUMENT);
+    }
     o->pipeline = argv[optind];
     o->input = argv[optind + 1];
     return 0;
