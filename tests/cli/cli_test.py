@@ -307,7 +307,7 @@ class BadInput(Case):
         run = tripoint("run", "cutout-host", PORTRAIT, "-o", "/proc/out.png")
         self.fails(run, 15, "/proc/out.png")
         os.mkdir(self.path("folder.png"))
-        self.fails(tripoint("run", "cutout-host", PORTRAIT, "-o", self.path("folder.png")), 15, "folder.png", "directory")
+        self.fails(tripoint("run", "cutout-host", PORTRAIT, "-o", self.path("folder.png")), 15, "folder.png", "name a file in it")
         self.fails(tripoint("run", "cutout-host", PORTRAIT, "-o", self.path("out.bmp")), 2, "out.bmp", ".png or .jpg")
         self.fails(tripoint("run", "cutout-host", PORTRAIT, "-o", self.dir), 2, self.dir)
 
