@@ -18,42 +18,30 @@
 /* A claim that ends without a pin wakes nobody here: drain looks again after this long. */
 #define DRAIN_LOOK_NS 1000000u
 
-static int reserve_table(uint64_t bytes, void **out) {
-    void *at = NULL;
-    int failed = trii_sys_reserve(bytes, &at);
-    if (!failed)
-        failed = trii_sys_map_private(at, bytes, TRII_PROT_READ_WRITE);
-    if (failed && at)
-        trii_sys_unmap(at, bytes);
-    if (!failed)
-        *out = at;
-    return failed;
+static uint64_t units_bytes(const struct tri_arena *arena) {
+    return arena->backing.units * sizeof(struct trii_unit);
 }
 
-static uint64_t spans_bytes(const struct tri_arena *arena) {
-    return arena->backing.units * sizeof(struct trii_span);
-}
-
-/* The tables of regions and of spans: address space that costs memory only where it is used. */
+/* The tables of regions and of pages: address space that costs memory only where it is used. */
 static tri_status open_tables(struct tri_arena *arena, struct tri_error *err) {
-    void *slots = NULL, *spans = NULL;
-    int failed = reserve_table(TRI_REGION_MAX * sizeof *arena->slots, &slots);
+    void *slots = NULL, *table = NULL;
+    int failed = trii_backing_table(TRI_REGION_MAX * sizeof *arena->slots, &slots);
     arena->slots = slots;
     if (!failed)
-        failed = reserve_table(spans_bytes(arena), &spans);
+        failed = trii_backing_table(units_bytes(arena), &table);
+    trii_space_init(&arena->space, table);
     if (failed)
         return trii_fail_errno(err, TRI_NO_MEMORY, failed, "arena \"%s\": no memory for its tables", arena->label);
-    trii_space_init(&arena->space, spans, arena->backing.units);
     return TRI_OK;
 }
 
 /* Everything but the synchronizer and the struct itself; also of a half-made arena. */
 static void close_payload(struct tri_arena *arena) {
-    if (arena->space.spans)
-        trii_sys_unmap(arena->space.spans, spans_bytes(arena));
+    if (arena->space.table)
+        trii_sys_unmap(arena->space.table, units_bytes(arena));
     if (arena->slots)
         trii_sys_unmap(arena->slots, TRI_REGION_MAX * sizeof *arena->slots);
-    arena->space.spans = NULL;
+    arena->space.table = NULL;
     arena->slots = NULL;
     trii_backing_close(&arena->backing);
 }

@@ -14,6 +14,7 @@
 #define FIRST_SEGMENT_BYTES ((uint64_t)64 << 20)
 /* From this size on scrubbing asks first which pages there are: zeroing one that was never touched would bring it in. */
 #define SPARSE_BYTES ((uint64_t)256 << 10)
+#define LOOK_PAGES 512u /* so many at a time */
 
 static uint64_t bytes_of(const struct trii_backing *backing, uint64_t units) {
     return units << backing->unit_shift;
@@ -25,8 +26,7 @@ static tri_status no_memory(const struct trii_backing *backing, int failed, cons
                            backing->label, what, (unsigned long long)bytes);
 }
 
-/* Zeroed memory that costs nothing until it is written. */
-static int table(uint64_t bytes, void **out) {
+int trii_backing_table(uint64_t bytes, void **out) {
     void *at = NULL;
     int failed = trii_sys_reserve(bytes, &at);
     if (failed)
@@ -73,15 +73,12 @@ tri_status trii_backing_open(struct trii_backing *backing, const struct tri_aren
         return no_memory(backing, failed, "a reservation of address space", backing->reserved_bytes, err);
     backing->base = (uint8_t *)(((uintptr_t)backing->reserved + align - 1) & ~(uintptr_t)(align - 1));
 
-    void *owners = NULL;
     backing->segments = trii_calloc(TRII_SEGMENTS_MAX, sizeof *backing->segments);
-    failed = backing->segments ? table(backing->units * sizeof *backing->owners, &owners) : ENOMEM;
-    if (failed) {
-        tri_status status = no_memory(backing, failed, "tables", backing->units * sizeof *backing->owners, err);
+    if (!backing->segments) {
+        tri_status status = no_memory(backing, ENOMEM, "a table", TRII_SEGMENTS_MAX * sizeof *backing->segments, err);
         trii_backing_close(backing);
         return status;
     }
-    backing->owners = owners;
     return TRI_OK;
 }
 
@@ -90,8 +87,6 @@ void trii_backing_close(struct trii_backing *backing) {
         trii_sys_unmap(backing->reserved, backing->reserved_bytes);
     for (uint32_t i = 0; i < backing->segment_count; i++)
         trii_sys_close(backing->segments[i].fd);
-    if (backing->owners)
-        trii_sys_unmap(backing->owners, backing->units * sizeof *backing->owners);
     trii_free(backing->segments);
     *backing = (struct trii_backing){.segment_count = 0};
 }
@@ -139,46 +134,49 @@ tri_status trii_backing_grow(struct trii_backing *backing, uint32_t units, struc
     return failed ? no_memory(backing, failed, what, bytes_of(backing, units), err) : TRI_OK;
 }
 
+/* Zeroes what there is of an absent-looking stretch: nothing, or pages that were swapped out. */
+static void clear_swapped(const struct trii_segment *segment, uint8_t *at, uint64_t offset, uint64_t bytes) {
+    uint64_t data = offset;
+    if (trii_sys_next_data(segment->fd, offset, &data) != 0 || data < offset)
+        data = offset;
+    if (data < offset + bytes)
+        memset(at + (data - offset), 0, offset + bytes - data);
+}
+
+/* Zeroes a large run of a memfd, leaving pages absent that nobody ever touched. */
+static void clear_sparse(const struct trii_segment *segment, uint8_t *at, uint64_t offset, uint64_t bytes) {
+    unsigned char present[LOOK_PAGES];
+    for (uint64_t done = 0; done < bytes;) {
+        uint64_t pages = trii_min_u64((bytes - done) / TRI_PAGE_BYTES, LOOK_PAGES);
+        if (trii_sys_present(at + done, pages * TRI_PAGE_BYTES, present) != 0)
+            memset(present, 1, sizeof present);
+        for (uint64_t i = 0, run; i < pages; i += run) {
+            for (run = 1; i + run < pages && (present[i + run] & 1) == (present[i] & 1); run++)
+                ;
+            uint64_t from = done + i * TRI_PAGE_BYTES, length = run * TRI_PAGE_BYTES;
+            if (present[i] & 1)
+                memset(at + from, 0, length);
+            else
+                clear_swapped(segment, at + from, offset + from, length);
+        }
+        done += pages * TRI_PAGE_BYTES;
+    }
+}
+
 /*
- * Zeroes one run of pages that hold somebody's bytes. Writing zeros costs a fifteenth of punching a hole, and the pages
- * need not be brought in again (docs/memory.md has the measurement); giving memory back is trii_backing_trim()'s work.
+ * Writing zeros costs a fifteenth of punching a hole, and the pages need not be brought in again (docs/memory.md has
+ * the measurement).
  */
-static void clear(struct trii_backing *backing, const struct trii_segment *segment, uint32_t first, uint32_t units) {
+void trii_backing_clear(struct trii_backing *backing, const struct trii_segment *segment, uint32_t first,
+                        uint32_t units) {
     uint64_t bytes = bytes_of(backing, units);
     uint8_t *at = trii_backing_at(backing, first);
-    if (bytes >= SPARSE_BYTES && segment->fd < 0 && trii_sys_discard(at, bytes) == 0)
-        return; /* nothing tells cheaply which private pages there are */
-    uint64_t from = bytes_of(backing, first - segment->first), end = from + bytes, data = from, hole = end;
-    uint8_t *base = at - from;
-    while (from < end) {
-        if (bytes >= SPARSE_BYTES && trii_sys_next_data(segment->fd, from, end, &data, &hole) != 0) {
-            data = from;
-            hole = end;
-        }
-        memset(base + data, 0, hole - data);
-        from = hole;
-    }
-}
-
-void trii_backing_scrub(struct trii_backing *backing, const struct trii_segment *segment, uint32_t first,
-                        uint32_t units, uint16_t owner) {
-    const uint16_t *owners = backing->owners + first;
-    for (uint32_t i = 0; i < units;) {
-        if (owners[i] == TRII_OWNER_ZERO || owners[i] == owner) {
-            i++;
-            continue;
-        }
-        uint32_t run = 1;
-        while (i + run < units && owners[i + run] != TRII_OWNER_ZERO && owners[i + run] != owner)
-            run++;
-        clear(backing, segment, first + i, run);
-        i += run;
-    }
-}
-
-void trii_backing_leave(struct trii_backing *backing, uint32_t first, uint32_t units, uint16_t owner) {
-    for (uint32_t i = 0; i < units; i++)
-        backing->owners[first + i] = owner;
+    if (bytes < SPARSE_BYTES)
+        memset(at, 0, bytes);
+    else if (segment->fd >= 0)
+        clear_sparse(segment, at, bytes_of(backing, first - segment->first), bytes);
+    else if (trii_sys_discard(at, bytes) != 0) /* nothing tells cheaply which private pages there are */
+        memset(at, 0, bytes);
 }
 
 int trii_backing_prefault(struct trii_backing *backing, uint32_t first, uint32_t units) {

@@ -13,9 +13,12 @@
 #include <tripoint/arena.h>
 
 #define TRII_SEGMENTS_MAX 4096
-/* Tags of `owners`: whose bytes a page holds while it is free. */
-#define TRII_OWNER_ZERO 0u         /* nobody's: the page reads as zero */
+/* Tags of free pages: whose bytes they hold. 1 … TRI_OWNER_MAX are owners. */
+#define TRII_OWNER_ZERO 0u           /* nobody's: the page reads as zero */
 #define TRII_OWNER_NOBODY UINT16_MAX /* somebody's who gave no number: never shown to anyone */
+
+/* Zeroed memory that costs nothing until it is written, for tables. 0 or an errno value; unmap it. */
+int trii_backing_table(uint64_t bytes, void **out);
 
 struct trii_segment {
     int fd; /* -1: private pages */
@@ -35,7 +38,6 @@ struct trii_backing {
     uint32_t backed;      /* units in segments now */
     uint32_t segment_count;
     struct trii_segment *segments;
-    uint16_t *owners; /* one a unit; written only by who has the unit, so neighbours never share a write */
     char label[TRI_LABEL_BYTES];
 };
 
@@ -48,11 +50,9 @@ void trii_backing_close(struct trii_backing *backing);
  * what), TRI_NO_MEMORY with text when the system refuses. */
 tri_status trii_backing_grow(struct trii_backing *backing, uint32_t units, struct tri_error *err);
 
-/* Makes the units read as zero, but for pages that hold bytes of `owner` (0: everything is made zero). */
-void trii_backing_scrub(struct trii_backing *backing, const struct trii_segment *segment, uint32_t first,
-                        uint32_t units, uint16_t owner);
-/* Notes whose bytes the units hold from now on. */
-void trii_backing_leave(struct trii_backing *backing, uint32_t first, uint32_t units, uint16_t owner);
+/* Makes units of one segment read as zero. */
+void trii_backing_clear(struct trii_backing *backing, const struct trii_segment *segment, uint32_t first,
+                        uint32_t units);
 
 /* Brings the pages in without changing them. 0 or an errno value. */
 int trii_backing_prefault(struct trii_backing *backing, uint32_t first, uint32_t units);

@@ -31,7 +31,7 @@ static void number_label(char label[TRI_LABEL_BYTES], uint32_t number) {
 struct wish {
     struct tri_region_params params;
     uint32_t units;
-    uint16_t owner; /* the backing's tag */
+    uint16_t owner;
 };
 
 static tri_status read_wish(const struct tri_arena *arena, const struct tri_region_params *params, struct wish *out,
@@ -135,8 +135,7 @@ static void put_slot(struct tri_arena *arena, uint32_t index) {
     struct trii_slot *slot = &arena->slots[index];
     uint32_t first = trii_load_relaxed(&slot->first), units = trii_load_relaxed(&slot->units);
     const struct trii_segment *segment = &arena->backing.segments[trii_load_relaxed(&slot->segment)];
-    trii_backing_leave(&arena->backing, first, units, slot->owner);
-    trii_space_give(&arena->space, first, segment->first, segment->first + segment->units);
+    trii_space_give(&arena->space, first, segment->first, segment->first + segment->units, slot->owner);
     uint32_t generation = trii_word_generation(trii_load_relaxed(&slot->word));
     trii_store_release(&slot->word, trii_word_make(generation, TRII_SLOT_FREE));
     if (generation < UINT32_MAX) { /* a number whose generations are used up rests for ever */
@@ -145,6 +144,18 @@ static void put_slot(struct tri_arena *arena, uint32_t index) {
     }
     arena->occupied--;
     arena->used_units -= units;
+}
+
+/* Zeroes the pages of a taken slot that hold bytes of somebody else than `owner`. */
+static void scrub(struct tri_arena *arena, uint32_t index, uint16_t owner) {
+    const struct trii_slot *slot = &arena->slots[index];
+    const struct trii_segment *segment = &arena->backing.segments[trii_load_relaxed(&slot->segment)];
+    uint32_t at = trii_load_relaxed(&slot->first), end = at + trii_load_relaxed(&slot->units);
+    for (const struct trii_unit *run; at < end; at += (uint32_t)run->run) {
+        run = &arena->space.table[at];
+        if (run->tag != TRII_OWNER_ZERO && run->tag != owner)
+            trii_backing_clear(&arena->backing, segment, at, run->run);
+    }
 }
 
 tri_status tri_region_allocate(struct tri_arena *arena, const struct tri_region_params *params, tri_handle *out,
@@ -162,8 +173,7 @@ tri_status tri_region_allocate(struct tri_arena *arena, const struct tri_region_
 
     struct trii_slot *slot = &arena->slots[index];
     uint32_t first = trii_load_relaxed(&slot->first);
-    const struct trii_segment *segment = &arena->backing.segments[trii_load_relaxed(&slot->segment)];
-    trii_backing_scrub(&arena->backing, segment, first, wish.units, wish.owner);
+    scrub(arena, index, wish.owner);
     int failed = wish.params.prefault ? trii_backing_prefault(&arena->backing, first, wish.units) : 0;
     if (failed) {
         status = trii_fail_errno(err, TRI_NO_MEMORY, failed, "arena \"%s\": can't prefault region \"%s\" of %llu bytes",
@@ -265,33 +275,44 @@ static bool is_live(const struct tri_arena *arena, tri_handle handle, uint64_t w
            trii_word_generation(word) == trii_handle_generation(handle);
 }
 
+/* What a slot says about its pages, before it is known to be about one region. */
+struct place {
+    uint64_t size_bytes;
+    uint32_t first, units, segment;
+};
+
 /* Acquire loads: the look at the word that follows them can't come before. */
-static struct trii_region read_slot(const struct tri_arena *arena, tri_handle handle) {
-    struct trii_slot *slot = &arena->slots[trii_handle_index(handle)];
-    const struct trii_backing *backing = &arena->backing;
-    uint32_t first = trii_load_acquire(&slot->first);
-    const struct trii_segment *segment = &backing->segments[trii_load_acquire(&slot->segment)];
-    return (struct trii_region){
-        .arena = (struct tri_arena *)arena,
-        .handle = handle,
-        .index = trii_handle_index(handle),
-        .generation = trii_handle_generation(handle),
-        .bytes = trii_backing_at(backing, first),
+static struct place read_place(const struct trii_slot *slot) {
+    return (struct place){
         .size_bytes = trii_load_acquire(&slot->size_bytes),
-        .mapped_bytes = (uint64_t)trii_load_acquire(&slot->units) << backing->unit_shift,
-        .fd = segment->fd,
-        .fd_offset = (uint64_t)(first - segment->first) << backing->unit_shift,
-        .label = slot->label,
+        .first = trii_load_acquire(&slot->first),
+        .units = trii_load_acquire(&slot->units),
+        .segment = trii_load_acquire(&slot->segment),
     };
+}
+
+static void fill(const struct tri_arena *arena, tri_handle handle, struct place place, struct trii_region *out) {
+    const struct trii_backing *backing = &arena->backing;
+    const struct trii_segment *segment = &backing->segments[place.segment];
+    out->arena = (struct tri_arena *)arena;
+    out->handle = handle;
+    out->index = trii_handle_index(handle);
+    out->generation = trii_handle_generation(handle);
+    out->bytes = trii_backing_at(backing, place.first);
+    out->size_bytes = place.size_bytes;
+    out->mapped_bytes = (uint64_t)place.units << backing->unit_shift;
+    out->fd = segment->fd;
+    out->fd_offset = (uint64_t)(place.first - segment->first) << backing->unit_shift;
+    out->label = arena->slots[trii_handle_index(handle)].label;
 }
 
 tri_status trii_arena_resolve(const struct tri_arena *arena, tri_handle handle, struct trii_region *out,
                               struct tri_error *err) {
-    struct trii_slot *slot = &arena->slots[trii_handle_index(handle)];
+    const struct trii_slot *slot = &arena->slots[trii_handle_index(handle)];
     if (is_live(arena, handle, trii_load_acquire(&slot->word))) {
-        struct trii_region region = read_slot(arena, handle);
+        struct place place = read_place(slot);
         if (is_live(arena, handle, trii_load_acquire(&slot->word))) {
-            *out = region;
+            fill(arena, handle, place, out);
             return TRI_OK;
         }
     }
@@ -314,7 +335,7 @@ static tri_status pin(const struct tri_arena *arena, tri_handle handle, struct t
 tri_status trii_arena_pin(struct tri_arena *arena, tri_handle handle, struct trii_region *out, struct tri_error *err) {
     tri_status status = pin(arena, handle, err);
     if (status == TRI_OK)
-        *out = read_slot(arena, handle);
+        fill(arena, handle, read_place(&arena->slots[trii_handle_index(handle)]), out);
     return status;
 }
 

@@ -26,28 +26,44 @@ static struct bin bin_of(uint32_t units) {
 
 /* The first bin in which every span has at least `units`. */
 static struct bin bin_above(uint32_t units) {
-    if (units >= SMALL_UNITS) {
-        uint32_t step = (1u << (log2_floor(units) - COLUMN_BITS)) - 1;
-        if (__builtin_add_overflow(units, step, &units))
-            return (struct bin){TRII_SPACE_ROWS, 0};
-    }
+    if (units >= SMALL_UNITS)
+        units += (1u << (log2_floor(units) - COLUMN_BITS)) - 1;
     return bin_of(units);
 }
 
 static void mark(struct trii_space *space, uint32_t first, uint32_t units, uint32_t is_free) {
-    struct trii_span *head = &space->spans[first], *tail = &space->spans[first + units - 1];
-    head->units = tail->units = units;
-    head->free = tail->free = is_free;
+    struct trii_unit *head = &space->table[first], *tail = &space->table[first + units - 1];
+    head->span = tail->span = units & TRII_SPAN_MAX_UNITS;
+    head->free = tail->free = is_free & 1u;
+}
+
+static void set_run(struct trii_space *space, uint32_t first, uint32_t units, uint16_t tag) {
+    struct trii_unit *head = &space->table[first], *tail = &space->table[first + units - 1];
+    head->run = tail->run = units & TRII_SPAN_MAX_UNITS;
+    head->tag = tail->tag = tag;
+}
+
+/* Lets a run end at `end`, which lies behind `first` in the same span. */
+static void cut_runs(struct trii_space *space, uint32_t first, uint32_t end) {
+    uint32_t at = first;
+    while (at + space->table[at].run < end)
+        at += (uint32_t)space->table[at].run;
+    uint32_t over = at + (uint32_t)space->table[at].run - end;
+    uint16_t tag = space->table[at].tag;
+    if (over > 0) {
+        set_run(space, at, end - at, tag);
+        set_run(space, end, over, tag);
+    }
 }
 
 static void insert(struct trii_space *space, uint32_t first, uint32_t units) {
     struct bin bin = bin_of(units);
     uint32_t *head = &space->heads[bin.row][bin.column];
     mark(space, first, units, 1);
-    space->spans[first].prev = TRII_SPAN_NONE;
-    space->spans[first].next = *head;
+    space->table[first].prev = TRII_SPAN_NONE;
+    space->table[first].next = *head;
     if (*head != TRII_SPAN_NONE)
-        space->spans[*head].prev = first;
+        space->table[*head].prev = first;
     *head = first;
     space->columns[bin.row] |= 1u << bin.column;
     space->rows |= 1u << bin.row;
@@ -56,12 +72,12 @@ static void insert(struct trii_space *space, uint32_t first, uint32_t units) {
 }
 
 static void remove_span(struct trii_space *space, uint32_t first) {
-    struct trii_span *span = &space->spans[first];
-    struct bin bin = bin_of(span->units);
+    const struct trii_unit *span = &space->table[first];
+    struct bin bin = bin_of(span->span);
     if (span->next != TRII_SPAN_NONE)
-        space->spans[span->next].prev = span->prev;
+        space->table[span->next].prev = span->prev;
     if (span->prev != TRII_SPAN_NONE) {
-        space->spans[span->prev].next = span->next;
+        space->table[span->prev].next = span->next;
     } else {
         space->heads[bin.row][bin.column] = span->next;
         if (span->next == TRII_SPAN_NONE) {
@@ -70,18 +86,19 @@ static void remove_span(struct trii_space *space, uint32_t first) {
                 space->rows &= ~(1u << bin.row);
         }
     }
-    space->free_units -= span->units;
+    space->free_units -= span->span;
     space->free_spans--;
 }
 
-void trii_space_init(struct trii_space *space, struct trii_span *spans, uint32_t units) {
-    *space = (struct trii_space){.spans = spans, .units = units};
+void trii_space_init(struct trii_space *space, struct trii_unit *table) {
+    *space = (struct trii_space){.table = table};
     for (uint32_t row = 0; row < TRII_SPACE_ROWS; row++)
         for (uint32_t column = 0; column < TRII_SPACE_COLUMNS; column++)
             space->heads[row][column] = TRII_SPAN_NONE;
 }
 
 void trii_space_add(struct trii_space *space, uint32_t first, uint32_t units) {
+    set_run(space, first, units, 0);
     insert(space, first, units);
 }
 
@@ -105,38 +122,54 @@ static uint32_t first_from(const struct trii_space *space, struct bin from) {
 static uint32_t search_bin(const struct trii_space *space, uint32_t units) {
     struct bin bin = bin_of(units);
     uint32_t at = space->heads[bin.row][bin.column];
-    for (int i = 0; i < SEARCH_LIMIT && at != TRII_SPAN_NONE; i++, at = space->spans[at].next)
-        if (space->spans[at].units >= units)
+    for (int i = 0; i < SEARCH_LIMIT && at != TRII_SPAN_NONE; i++, at = space->table[at].next)
+        if (space->table[at].span >= units)
             return at;
     return TRII_SPAN_NONE;
 }
 
 bool trii_space_take(struct trii_space *space, uint32_t units, uint32_t *first) {
-    if (units == 0)
+    if (units == 0 || units > TRII_SPAN_MAX_UNITS)
         return false;
     uint32_t at = first_from(space, bin_above(units));
     if (at == TRII_SPAN_NONE)
         at = search_bin(space, units);
     if (at == TRII_SPAN_NONE)
         return false;
-    uint32_t had = space->spans[at].units;
+    uint32_t had = space->table[at].span;
     remove_span(space, at);
     mark(space, at, units, 0);
+    cut_runs(space, at, at + units);
     if (had > units)
         insert(space, at + units, had - units);
     *first = at;
     return true;
 }
 
-void trii_space_give(struct trii_space *space, uint32_t first, uint32_t low, uint32_t high) {
-    uint32_t units = space->spans[first].units;
+/* The run of what is given back, joined with free neighbours of the same tag. */
+static void join_runs(struct trii_space *space, uint32_t first, uint32_t units, uint16_t tag, bool left, bool right) {
+    const struct trii_unit *before = &space->table[first - left], *after = &space->table[first + units];
+    if (right && after->tag == tag)
+        units += (uint32_t)after->run;
+    if (left && before->tag == tag) {
+        units += (uint32_t)before->run;
+        first -= (uint32_t)before->run;
+    }
+    set_run(space, first, units, tag);
+}
+
+void trii_space_give(struct trii_space *space, uint32_t first, uint32_t low, uint32_t high, uint16_t tag) {
+    uint32_t units = space->table[first].span;
     uint32_t end = first + units;
-    if (end < high && space->spans[end].free) {
-        units += space->spans[end].units;
+    bool right = end < high && space->table[end].free;
+    bool left = first > low && space->table[first - 1].free;
+    join_runs(space, first, units, tag, left, right);
+    if (right) {
+        units += (uint32_t)space->table[end].span;
         remove_span(space, end);
     }
-    if (first > low && space->spans[first - 1].free) {
-        uint32_t before = first - space->spans[first - 1].units;
+    if (left) {
+        uint32_t before = first - (uint32_t)space->table[first - 1].span;
         remove_span(space, before);
         units += first - before;
         first = before;
@@ -150,8 +183,8 @@ uint32_t trii_space_largest(const struct trii_space *space) {
     uint32_t row = log2_floor(space->rows);
     uint32_t at = space->heads[row][log2_floor(space->columns[row])];
     uint32_t largest = 0;
-    for (; at != TRII_SPAN_NONE; at = space->spans[at].next)
-        if (space->spans[at].units > largest)
-            largest = space->spans[at].units;
+    for (; at != TRII_SPAN_NONE; at = space->table[at].next)
+        if (space->table[at].span > largest)
+            largest = space->table[at].span;
     return largest;
 }

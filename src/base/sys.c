@@ -103,19 +103,15 @@ int trii_sys_punch(int fd, uint64_t offset, uint64_t bytes) {
     return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes) == 0 ? 0 : errno;
 }
 
-int trii_sys_next_data(int fd, uint64_t from, uint64_t end, uint64_t *data, uint64_t *hole) {
-    off_t first = lseek(fd, (off_t)from, SEEK_DATA);
-    if (first < 0 && errno != ENXIO) /* ENXIO: no data from here on */
+int trii_sys_present(void *at, uint64_t bytes, unsigned char *present) {
+    return mincore(at, (size_t)bytes, present) == 0 ? 0 : errno;
+}
+
+int trii_sys_next_data(int fd, uint64_t from, uint64_t *out) {
+    off_t found = lseek(fd, (off_t)from, SEEK_DATA);
+    if (found < 0 && errno != ENXIO)
         return errno;
-    if (first < 0 || (uint64_t)first >= end) {
-        *data = *hole = end;
-        return 0;
-    }
-    off_t past = lseek(fd, first, SEEK_HOLE);
-    if (past < 0)
-        return errno;
-    *data = (uint64_t)first;
-    *hole = (uint64_t)past < end ? (uint64_t)past : end;
+    *out = found < 0 ? UINT64_MAX : (uint64_t)found;
     return 0;
 }
 

@@ -29,9 +29,10 @@ int trii_sys_protect(void *at, uint64_t bytes, enum trii_protection protection);
 int trii_sys_populate(void *at, uint64_t bytes);
 /* Gives the pages of a memfd range back; they read as zero afterwards. */
 int trii_sys_punch(int fd, uint64_t offset, uint64_t bytes);
-/* The next run of a memfd that holds data (pages in memory or swapped out) in [from, end): *data == end when there is
- * none. Anything else than 0: unknown, take it that all of it holds data. */
-int trii_sys_next_data(int fd, uint64_t from, uint64_t end, uint64_t *data, uint64_t *hole);
+/* The lowest bit of present[i] says whether page i is in memory (a page that was swapped out is not). */
+int trii_sys_present(void *at, uint64_t bytes, unsigned char *present);
+/* The next byte of a memfd at or after `from` that was ever written (in memory or swapped out); UINT64_MAX: none. */
+int trii_sys_next_data(int fd, uint64_t from, uint64_t *out);
 /* trii_sys_punch() for private pages. */
 int trii_sys_discard(void *at, uint64_t bytes);
 int trii_sys_advise_huge(void *at, uint64_t bytes);

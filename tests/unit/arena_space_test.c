@@ -1,6 +1,7 @@
 /*
- * The allocator against a plain model: one byte a unit says who has it. Random takes and gives, checked after every
- * step: nothing is given out twice, free neighbours are joined, and a take fails only when it may.
+ * The allocator against a plain model: a byte a unit says whether it is taken, another its tag. Random takes and gives, checked after every
+ * step: nothing is given out twice, free neighbours are joined, tags stay with their units, and a take fails only when
+ * it may.
  */
 #include "kit.h"
 
@@ -15,8 +16,9 @@ struct segment {
 
 struct model {
     struct trii_space space;
-    struct trii_span spans[UNITS];
+    struct trii_unit table[UNITS];
     uint8_t taken[UNITS];
+    uint8_t tags[UNITS];
     struct segment segments[8];
     size_t segment_count;
     struct {
@@ -57,8 +59,10 @@ static void compare(const struct model *m) {
             free_units += run;
             free_spans += run > 0;
             largest = run > largest ? run : largest;
-            if (run > 0 && (m->space.spans[at].units != run || !m->space.spans[at].free))
-                fail_msg("the hole at %u has %u units, the space says %u", at, run, m->space.spans[at].units);
+            for (uint32_t i = 0; i < run; i += m->table[at + i].run)
+                assert_int_equal(m->table[at + i].tag, m->tags[at + i]);
+            if (run > 0 && (m->space.table[at].span != run || !m->space.table[at].free))
+                fail_msg("the hole at %u has %u units, the space says %u", at, run, (unsigned)m->space.table[at].span);
         }
     assert_int_equal(m->space.free_units, free_units);
     assert_int_equal(m->space.free_spans, free_spans);
@@ -77,6 +81,11 @@ static void take(struct model *m, uint32_t units) {
         assert_int_equal(m->taken[first + i], 0);
         m->taken[first + i] = 1;
     }
+    uint32_t end = first + units, walked = 0;
+    for (uint32_t at = first; at < end; at += m->table[at].run, walked++)
+        for (uint32_t i = 0; i < m->table[at].run; i++)
+            assert_int_equal(m->tags[at + i], m->table[at].tag);
+    assert_true(walked <= units);
     m->held[m->held_count].first = first;
     m->held[m->held_count++].units = units;
 }
@@ -84,8 +93,10 @@ static void take(struct model *m, uint32_t units) {
 static void give(struct model *m, size_t which) {
     uint32_t first = m->held[which].first, units = m->held[which].units;
     struct segment segment = segment_of(m, first);
-    trii_space_give(&m->space, first, segment.low, segment.high);
+    uint8_t tag = (uint8_t)next_random(m, 4);
+    trii_space_give(&m->space, first, segment.low, segment.high, tag);
     memset(m->taken + first, 0, units);
+    memset(m->tags + first, tag, units);
     m->held[which] = m->held[--m->held_count];
 }
 
@@ -93,7 +104,7 @@ static void random_run(uint64_t seed, uint32_t steps) {
     struct model *m = calloc(1, sizeof *m);
     assert_non_null(m);
     m->random = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
-    trii_space_init(&m->space, m->spans, UNITS);
+    trii_space_init(&m->space, m->table);
     add_segment(m, 100);
     for (uint32_t step = 0; step < steps; step++) {
         uint32_t dice = next_random(m, 100);
@@ -120,30 +131,30 @@ static void random_histories_agree_with_the_model(void **state) {
 
 static void a_hole_of_exactly_the_size_is_found(void **state) {
     (void)state;
-    struct trii_span *spans = calloc(100000, sizeof *spans);
-    assert_non_null(spans);
+    struct trii_unit *table = calloc(100000, sizeof *table);
+    assert_non_null(table);
     for (uint32_t units = 1; units < 100000; units += units / 7 + 1) {
         struct trii_space space;
         uint32_t first = 1;
-        trii_space_init(&space, spans, 100000);
+        trii_space_init(&space, table);
         assert_false(trii_space_take(&space, units, &first));
         trii_space_add(&space, 0, units);
         assert_false(trii_space_take(&space, units + 1, &first));
         assert_true(trii_space_take(&space, units, &first));
         assert_int_equal(first, 0);
         assert_int_equal(space.free_units, 0);
-        trii_space_give(&space, 0, 0, units);
+        trii_space_give(&space, 0, 0, units, 0);
         assert_int_equal(trii_space_largest(&space), units);
     }
-    free(spans);
+    free(table);
 }
 
 static void nothing_and_too_much_are_refused(void **state) {
     (void)state;
-    struct trii_span spans[16] = {{0}};
+    struct trii_unit table[16] = {{0}};
     struct trii_space space;
     uint32_t first = 77;
-    trii_space_init(&space, spans, 16);
+    trii_space_init(&space, table);
     trii_space_add(&space, 0, 16);
     assert_false(trii_space_take(&space, 0, &first));
     assert_false(trii_space_take(&space, UINT32_MAX, &first));
