@@ -66,11 +66,18 @@ static void a_missing_library_is_told_with_the_places_searched(void **state) {
     trii_free(kept);
 }
 
-static size_t lines_of(const char *path) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define COUNTED "memfd:" /* a sanitizer's own memory grows as it pleases: only the arena's mappings are counted */
+#else
+#define COUNTED ""
+#endif
+
+static size_t mappings(void) {
     size_t lines = 0;
-    FILE *file = fopen(path, "r");
-    for (int c; file && (c = fgetc(file)) != EOF;)
-        lines += c == '\n';
+    char line[512];
+    FILE *file = fopen("/proc/self/maps", "r");
+    while (file && fgets(line, sizeof line, file))
+        lines += strstr(line, COUNTED) != NULL;
     if (file)
         fclose(file);
     return lines;
@@ -99,12 +106,12 @@ static void opening_thirty_times_leaves_nothing(void **state) {
         assert_int_equal(byte, 7);
         wasm_close(&world);
         if (i == 9) { /* malloc's and the libraries' own pools are filled by now */
-            maps = lines_of("/proc/self/maps");
+            maps = mappings();
             files = entries_of("/proc/self/fd");
             threads = entries_of("/proc/self/task");
         }
     }
-    assert_in_range(lines_of("/proc/self/maps"), 1, maps + 4);
+    assert_in_range(mappings(), 0, maps + 4);
     assert_int_equal(entries_of("/proc/self/fd"), files);
     assert_int_equal(entries_of("/proc/self/task"), threads);
 }
