@@ -76,14 +76,14 @@ tri_status trii_backing_open(struct trii_backing *backing, const struct tri_aren
     backing->segments = trii_calloc(TRII_SEGMENTS_MAX, sizeof *backing->segments);
     if (!backing->segments) {
         tri_status status = no_memory(backing, ENOMEM, "a table", TRII_SEGMENTS_MAX * sizeof *backing->segments, err);
-        trii_backing_close(backing);
+        trii_backing_close(backing, false);
         return status;
     }
     return TRI_OK;
 }
 
-void trii_backing_close(struct trii_backing *backing) {
-    if (backing->reserved)
+void trii_backing_close(struct trii_backing *backing, bool inherited) {
+    if (backing->reserved && !inherited)
         trii_sys_unmap(backing->reserved, backing->reserved_bytes);
     for (uint32_t i = 0; i < backing->segment_count; i++)
         trii_sys_close(backing->segments[i].fd);
@@ -107,6 +107,8 @@ static int add_segment(struct trii_backing *backing, uint32_t units, const char 
         failed = trii_sys_map_fd(at, bytes, fd, 0, TRII_PROT_READ_WRITE, false);
     else
         failed = trii_sys_map_private(at, bytes, TRII_PROT_READ_WRITE);
+    if (!failed && (failed = trii_sys_keep_from_child(at, bytes)) != 0)
+        trii_sys_unreserve(at, bytes);
     if (failed) {
         trii_sys_close(fd);
         return failed;
