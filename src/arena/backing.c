@@ -91,14 +91,14 @@ void trii_backing_close(struct trii_backing *backing, bool inherited) {
     *backing = (struct trii_backing){.segment_count = 0};
 }
 
-/* Maps one segment behind the last. */
-static int add_segment(struct trii_backing *backing, uint32_t units, const char **what) {
+/* Maps one segment behind the last, from the pool of huge pages or from ordinary ones. */
+static int add_segment(struct trii_backing *backing, uint32_t units, bool pool, const char **what) {
     uint64_t bytes = bytes_of(backing, units);
     uint8_t *at = trii_backing_at(backing, backing->backed);
     int fd = -1, failed;
     *what = "a memfd";
     if (backing->kind == TRI_BACKING_MEMFD) {
-        failed = trii_sys_memfd(backing->label, bytes, backing->huge_pool, &fd);
+        failed = trii_sys_memfd(backing->label, bytes, pool, &fd);
         if (failed)
             return failed;
     }
@@ -113,7 +113,7 @@ static int add_segment(struct trii_backing *backing, uint32_t units, const char 
         trii_sys_close(fd);
         return failed;
     }
-    if (backing->want_huge && !backing->huge_pool &&
+    if (backing->want_huge && !pool &&
         (!trii_sys_huge_policy(fd >= 0) || trii_sys_advise_huge(at, bytes) != 0))
         backing->huge_refused = true;
     backing->segments[backing->segment_count++] =
@@ -130,9 +130,12 @@ tri_status trii_backing_grow(struct trii_backing *backing, uint32_t units, struc
     uint64_t want = trii_max_u64(backing->backed, FIRST_SEGMENT_BYTES >> backing->unit_shift);
     want = trii_min_u64(trii_min_u64(trii_max_u64(want, units), most), room);
     const char *what = "";
-    int failed = add_segment(backing, (uint32_t)want, &what);
-    if (failed && want > units)
-        failed = add_segment(backing, units, &what); /* a pool of huge pages, or a limit, may still have this much */
+    bool pool = backing->huge_pool;
+    int failed = add_segment(backing, (uint32_t)want, pool, &what);
+    if (failed && want > units) /* the pool, or a limit on files, may still have this much */
+        failed = add_segment(backing, units, pool, &what);
+    if (failed && pool)
+        failed = add_segment(backing, (uint32_t)want, false, &what);
     return failed ? no_memory(backing, failed, what, bytes_of(backing, units), err) : TRI_OK;
 }
 
