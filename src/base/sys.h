@@ -35,15 +35,12 @@ int trii_sys_present(void *at, uint64_t bytes, unsigned char *present);
 int trii_sys_next_data(int fd, uint64_t from, uint64_t *out);
 /* trii_sys_punch() for private pages. */
 int trii_sys_discard(void *at, uint64_t bytes);
-/* What a forked child finds there: nothing (private or shared pages); zeroed pages (private ones only). */
-int trii_sys_keep_from_child(void *at, uint64_t bytes);
-int trii_sys_zero_in_child(void *at, uint64_t bytes);
 int trii_sys_advise_huge(void *at, uint64_t bytes);
 /* True when the system's policy lets advice have an effect on memfd pages (shared) or private ones. */
 bool trii_sys_huge_policy(bool shared);
 void trii_sys_close(int fd);
-/* One private page of zeros that a forked child finds zeroed again. */
-int trii_sys_forkless_page(void **out);
+/* A forked child finds these private pages zeroed. */
+int trii_sys_wipe_on_fork(void *at, uint64_t bytes);
 
 /* ---- files ---- */
 /* openat(2), close-on-exec, never a controlling terminal. */
@@ -73,6 +70,9 @@ uint64_t trii_sys_deadline(uint64_t timeout_ns);
 /* ---- processes ---- */
 /* When a process began, in clock ticks since boot; 0 when there is none or /proc does not tell. */
 uint64_t trii_sys_process_start(int32_t pid);
+/* False when the process that had this pid and began then has ended, zombies included. Stopped is alive, and so is one
+ * of which nothing can be learnt. */
+bool trii_sys_process_lives(int32_t pid, uint64_t start);
 
 /* ---- threads ---- */
 struct trii_thread;

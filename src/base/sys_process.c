@@ -4,25 +4,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-int trii_sys_forkless_page(void **out) {
+int trii_sys_wipe_on_fork(void *at, uint64_t bytes) {
     if (trii_fault_now(TRII_FAULT_MMAP))
         return ENOMEM;
-    void *page = mmap(NULL, TRI_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED)
-        return errno;
-    if (madvise(page, TRI_PAGE_BYTES, MADV_WIPEONFORK) != 0) {
-        int failed = errno;
-        munmap(page, TRI_PAGE_BYTES);
-        return failed;
-    }
-    *out = page;
-    return 0;
+    return madvise(at, (size_t)bytes, MADV_WIPEONFORK) == 0 ? 0 : errno;
 }
 
 /* The name in field 2 may hold anything, so fields are counted from the last parenthesis. */
@@ -47,4 +40,19 @@ uint64_t trii_sys_process_start(int32_t pid) {
     text[n] = '\0';
     const char *start = field_of_stat(text, 22);
     return start ? strtoull(start, NULL, 10) : 0;
+}
+
+/* A pidfd is readable once the whole process has ended, even before its parent has waited for it. It is opened first,
+ * so that the start time read after it is that of the process behind it or of a later one. */
+bool trii_sys_process_lives(int32_t pid, uint64_t start) {
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0)
+        return errno != ESRCH;
+    struct pollfd ended = {.fd = fd, .events = POLLIN};
+    bool lives = poll(&ended, 1, 0) == 0;
+    uint64_t began = trii_sys_process_start(pid);
+    if (lives && start != 0 && began != 0 && began != start)
+        lives = false;
+    close(fd);
+    return lives;
 }

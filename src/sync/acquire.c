@@ -2,7 +2,10 @@
 #include "base/status.h"
 #include "sync/sync.h"
 
-static tri_status bad_claim(tri_claim claim, struct tri_error *err) {
+#define likely(x) __builtin_expect((x), 1)
+#define unlikely(x) __builtin_expect((x), 0)
+
+static __attribute__((noinline, cold)) tri_status bad_claim(tri_claim claim, struct tri_error *err) {
     return trii_fail(err, TRI_BAD_CLAIM,
                      "claim %#llx is not held by this process: it was released before, lost with a process that died, or "
                      "never given by this synchronizer",
@@ -13,24 +16,20 @@ tri_status trii_sync_check(const struct tri_sync *sync, uint32_t region, enum tr
                            const tri_claim *out, struct tri_error *err) {
     if (!sync || !out)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "the synchronizer or the place for the claim is NULL");
-    if (region >= sync->regions)
+    if (!trii_sync_me((struct tri_sync *)(uintptr_t)sync, err))
+        return TRI_LIMIT;
+    if (region >= trii_load_relaxed(&sync->regions))
         return trii_fail(err, TRI_INVALID_ARGUMENT, "region %u is out of range: the synchronizer has %u", region,
-                         sync->regions);
+                         trii_load_relaxed(&sync->regions));
     if ((unsigned)technology >= TRI_TECHNOLOGY_COUNT)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "%d is not a technology (0 … %d)", (int)technology,
                          TRI_TECHNOLOGY_COUNT - 1);
     return TRI_OK;
 }
 
-static bool arguments_fit(const struct tri_sync *sync, uint32_t region, enum tri_technology technology,
-                          const tri_claim *out) {
-    return sync && out && region < sync->regions && (unsigned)technology < TRI_TECHNOLOGY_COUNT;
-}
-
-static __attribute__((noinline)) tri_status acquire_slowly(struct tri_sync *sync, const struct trii_want *want,
-                                                           tri_claim *out, struct tri_error *err) {
-    tri_status status = trii_sync_check(sync, want->region, want->technology, out, err);
-    return status == TRI_OK ? trii_sync_wait(sync, want, out, err) : status;
+static inline bool arguments_fit(const struct tri_sync *sync, uint32_t region, enum tri_technology technology,
+                                 const tri_claim *out) {
+    return sync && out && region < trii_load_acquire(&sync->regions) && (unsigned)technology < TRI_TECHNOLOGY_COUNT;
 }
 
 static struct trii_want want_of(uint32_t region, enum tri_technology technology, bool write,
@@ -42,73 +41,82 @@ static struct trii_want want_of(uint32_t region, enum tri_technology technology,
                               .cancel = wait ? wait->cancel : NULL};
 }
 
-/* Readers: the slot first, then a look at the word (both seq_cst). A writer does it the other way round, so at least
- * one of two that meet sees the other. */
-static inline bool read_quickly(struct tri_sync *sync, uint32_t region, enum tri_technology technology,
-                                tri_claim *out) {
-    struct trii_cell *cell = &sync->cells[region];
-    uint64_t me = trii_load_relaxed(sync->me);
-    if (!me || (trii_load_relaxed(&cell->word) & (TRII_WORD_FLAGS | TRII_WORD_STATE)) != 0)
-        return false;
-    uint64_t bits = me | TRII_SLOT_READING | (uint64_t)technology << TRII_SLOT_TECH_SHIFT;
-    for (uint32_t i = 0; i < TRII_NEAR_SLOTS; i++) {
-        uint64_t seen = trii_load_relaxed(&cell->near[i]);
-        if ((seen & TRII_SLOT_STATE) != TRII_SLOT_FREE)
-            continue;
-        uint64_t mine = trii_next_generation(seen) | bits;
-        if (!trii_cas_seq_cst(&cell->near[i], &seen, mine))
-            continue;
-        if (__builtin_expect((trii_load_seq_cst(&cell->word) & (TRII_WORD_WWAIT | TRII_WORD_POISON | TRII_WORD_STATE)) != 0,
-                             0)) {
-            trii_store_seq_cst(&cell->near[i], mine & ~(uint64_t)0xffffff);
-            trii_sync_reader_left(sync, region);
-            return false;
-        }
-        *out = trii_token(sync, region, i + 1, trii_generation(mine));
-        return true;
-    }
-    return false;
+static __attribute__((noinline)) tri_status read_slowly(struct tri_sync *sync, uint32_t region,
+                                                        enum tri_technology technology, const struct tri_wait *wait,
+                                                        tri_claim *out, struct tri_error *err) {
+    struct trii_want want = want_of(region, technology, false, wait);
+    tri_status status = trii_sync_check(sync, region, technology, out, err);
+    return status == TRI_OK ? trii_sync_wait(sync, &want, out, err) : status;
 }
 
-/* Writers: the word first, then a look at the slots. A reader that is seen there may be leaving again because it saw
- * us; that is for the slow way to find out. */
-static inline bool write_quickly(struct tri_sync *sync, uint32_t region, enum tri_technology technology,
-                                 tri_claim *out) {
-    struct trii_cell *cell = &sync->cells[region];
-    uint64_t me = trii_load_relaxed(sync->me);
-    uint64_t seen = trii_load_relaxed(&cell->word);
-    if (!me || (seen & (TRII_WORD_FLAGS | TRII_WORD_STATE)) != 0)
-        return false;
-    uint64_t mine = trii_next_generation(seen) | me | TRII_WORD_WRITE | (uint64_t)technology << TRII_WORD_TECH_SHIFT;
-    uint64_t readers = 0;
-    for (uint32_t i = 0; i < TRII_NEAR_SLOTS; i++)
-        readers |= trii_load_relaxed(&cell->near[i]);
-    if ((readers & TRII_SLOT_STATE) != 0 || !trii_cas_seq_cst(&cell->word, &seen, mine))
-        return false;
-    for (uint32_t i = 0; i < TRII_NEAR_SLOTS; i++)
-        readers |= trii_load_seq_cst(&cell->near[i]);
-    if (__builtin_expect((readers & TRII_SLOT_STATE) != 0, 0)) {
-        trii_sync_leave_word(sync, region, mine);
-        return false;
-    }
-    *out = trii_token(sync, region, TRII_WRITER_SLOT, trii_generation(mine));
-    return true;
+/* The quick way found a writer only after it had shown a reader in the first slot. */
+static __attribute__((noinline)) tri_status read_backed_out(struct tri_sync *sync, uint32_t region,
+                                                            enum tri_technology technology,
+                                                            const struct tri_wait *wait, tri_claim *out,
+                                                            struct tri_error *err) {
+    trii_and_seq_cst(&trii_cell(sync, region)->near[0], ~TRII_LOW_BITS);
+    trii_sync_reader_left(sync, region);
+    return read_slowly(sync, region, technology, wait, out, err);
 }
 
+static __attribute__((noinline)) tri_status write_slowly(struct tri_sync *sync, uint32_t region,
+                                                         enum tri_technology technology, const struct tri_wait *wait,
+                                                         tri_claim *out, struct tri_error *err) {
+    struct trii_want want = want_of(region, technology, true, wait);
+    tri_status status = trii_sync_check(sync, region, technology, out, err);
+    return status == TRI_OK ? trii_sync_wait(sync, &want, out, err) : status;
+}
+
+/* The quick way found a reader only after it had taken the word. */
+static __attribute__((noinline)) tri_status write_backed_out(struct tri_sync *sync, uint32_t region,
+                                                             enum tri_technology technology,
+                                                             const struct tri_wait *wait, tri_claim *out,
+                                                             struct tri_error *err) {
+    trii_sync_leave_word(sync, region, trii_load_relaxed(&trii_cell(sync, region)->word));
+    return write_slowly(sync, region, technology, wait, out, err);
+}
+
+/* The quick ways keep to registers and one cache line: everything else is a jump to a function of the same arguments.
+ *
+ * Readers: the slot first, then a look at the word (both seq_cst). Writers: the word first, then a look at the slots.
+ * So at least one of two that meet sees the other, and goes the slow way. */
 tri_status tri_sync_acquire_read(struct tri_sync *sync, uint32_t region, enum tri_technology technology,
                                  const struct tri_wait *wait, tri_claim *out, struct tri_error *err) {
-    if (__builtin_expect(arguments_fit(sync, region, technology, out) && read_quickly(sync, region, technology, out), 1))
-        return TRI_OK;
-    struct trii_want want = want_of(region, technology, false, wait);
-    return acquire_slowly(sync, &want, out, err);
+    const uint64_t closed = TRII_WORD_WWAIT | TRII_WORD_POISON | TRII_WORD_STATE;
+    if (unlikely(!arguments_fit(sync, region, technology, out)))
+        return read_slowly(sync, region, technology, wait, out, err);
+    struct trii_cell *cell = trii_cell(sync, region);
+    uint64_t seen = trii_load_relaxed(&cell->near[0]);
+    uint64_t mine =
+        trii_next_generation(seen) | trii_slot_bits(trii_load_relaxed(&sync->me), TRII_SLOT_READING, technology);
+    if (unlikely((seen & TRII_SLOT_STATE) != TRII_SLOT_FREE || (trii_load_relaxed(&cell->word) & closed) != 0 ||
+                 !trii_cas_seq_cst(&cell->near[0], &seen, mine)))
+        return read_slowly(sync, region, technology, wait, out, err);
+    if (unlikely((trii_load_seq_cst(&cell->word) & closed) != 0))
+        return read_backed_out(sync, region, technology, wait, out, err);
+    *out = trii_token(sync, region, 1, technology, trii_generation(mine));
+    return TRI_OK;
 }
 
 tri_status tri_sync_acquire_write(struct tri_sync *sync, uint32_t region, enum tri_technology technology,
                                   const struct tri_wait *wait, tri_claim *out, struct tri_error *err) {
-    if (__builtin_expect(arguments_fit(sync, region, technology, out) && write_quickly(sync, region, technology, out), 1))
-        return TRI_OK;
-    struct trii_want want = want_of(region, technology, true, wait);
-    return acquire_slowly(sync, &want, out, err);
+    if (unlikely(!arguments_fit(sync, region, technology, out)))
+        return write_slowly(sync, region, technology, wait, out, err);
+    struct trii_cell *cell = trii_cell(sync, region);
+    uint64_t seen = trii_load_relaxed(&cell->word);
+    uint64_t mine =
+        trii_next_generation(seen) | trii_word_bits(trii_load_relaxed(&sync->me), TRII_WORD_WRITE, technology);
+    if (unlikely((seen & (TRII_WORD_FLAGS | TRII_WORD_STATE)) != 0 ||
+                 (trii_load_relaxed(&cell->near[0]) & TRII_SLOT_STATE) != TRII_SLOT_FREE ||
+                 !trii_cas_seq_cst(&cell->word, &seen, mine)))
+        return write_slowly(sync, region, technology, wait, out, err);
+    uint64_t readers = 0;
+    for (uint32_t i = 0; i < TRII_NEAR_SLOTS; i++)
+        readers |= trii_load_seq_cst(&cell->near[i]);
+    if (unlikely((readers & TRII_SLOT_STATE) != 0))
+        return write_backed_out(sync, region, technology, wait, out, err);
+    *out = trii_token(sync, region, TRII_WRITER_SLOT, technology, trii_generation(mine));
+    return TRI_OK;
 }
 
 static const struct tri_wait no_wait;
@@ -127,53 +135,75 @@ tri_status tri_sync_acquire_poisoned(struct tri_sync *sync, uint32_t region, enu
                                      const struct tri_wait *wait, tri_claim *out, struct tri_error *err) {
     struct trii_want want = want_of(region, technology, true, wait);
     want.poisoned = true;
-    return acquire_slowly(sync, &want, out, err);
+    tri_status status = trii_sync_check(sync, region, technology, out, err);
+    return status == TRI_OK ? trii_sync_wait(sync, &want, out, err) : status;
 }
 
-/* Gives the word back if it still is what `claim` made of it. */
-static bool release_word(struct tri_sync *sync, uint32_t region, uint64_t generation) {
-    struct trii_cell *cell = &sync->cells[region];
-    uint64_t me = trii_load_relaxed(sync->me);
+/* The release of a word that has flags, or of a claim that was downgraded, or of none. */
+static __attribute__((noinline)) bool release_word_slowly(struct tri_sync *sync, struct trii_token_parts parts) {
+    struct trii_cell *cell = trii_cell(sync, parts.region);
+    uint64_t me = trii_load_relaxed(&sync->me);
     uint64_t seen = trii_load_relaxed(&cell->word);
-    for (;;) {
+    uint64_t made;
+    do {
         enum trii_word_state state = trii_word_state(seen);
-        if (trii_generation(seen) != generation || (state != TRII_WORD_WRITE && state != TRII_WORD_SHARED) ||
-            (uint64_t)trii_member_of(seen) << TRII_MEMBER_SHIFT != me)
+        if (trii_generation(seen) != parts.generation || (state != TRII_WORD_WRITE && state != TRII_WORD_SHARED) ||
+            trii_member_bits(seen) != me ||
+            (uint32_t)trii_word_tech(seen) != parts.technology)
             return false;
-        uint64_t keep = seen & TRII_WORD_FLAGS & ~TRII_WORD_CLEANSE;
+        made = (seen & ~TRII_LOW_BITS) | (seen & TRII_WORD_FLAGS & ~TRII_WORD_CLEANSE);
         if (seen & TRII_WORD_CLEANSE)
-            keep &= ~TRII_WORD_POISON;
-        if (trii_cas_seq_cst(&cell->word, &seen, (seen & ~(uint64_t)0xffffff) | keep)) {
-            if (__builtin_expect((seen & (TRII_WORD_WWAIT | TRII_WORD_RWAIT)) != 0, 0))
-                trii_sync_settle(sync, region);
-            return true;
-        }
-    }
-}
-
-static bool release_slot(struct tri_sync *sync, uint32_t region, uint32_t slot, uint64_t generation) {
-    _Atomic uint64_t *at = trii_slot_at(sync, region, slot);
-    uint64_t me = trii_load_relaxed(sync->me);
-    uint64_t seen = trii_load_relaxed(at);
-    if (trii_generation(seen) != generation || trii_slot_state(seen) != TRII_SLOT_READING ||
-        (uint64_t)trii_member_of(seen) << TRII_MEMBER_SHIFT != me ||
-        !trii_cas_seq_cst(at, &seen, seen & ~(uint64_t)0xffffff))
-        return false;
-    uint64_t word = trii_load_seq_cst(&sync->cells[region].word);
-    if (__builtin_expect((word & TRII_WORD_WWAIT) != 0 || trii_word_state(word) == TRII_WORD_DRAIN, 0))
-        trii_sync_reader_left(sync, region);
+            made &= ~TRII_WORD_POISON;
+    } while (!trii_cas_seq_cst(&cell->word, &seen, made));
+    if (seen & (TRII_WORD_WWAIT | TRII_WORD_RWAIT))
+        trii_sync_settle(sync, parts.region);
     return true;
 }
 
-tri_status tri_sync_release(struct tri_sync *sync, tri_claim claim, struct tri_error *err) {
-    if (__builtin_expect(!sync, 0))
+static __attribute__((noinline)) tri_status release_slowly(struct tri_sync *sync, tri_claim claim,
+                                                           struct tri_error *err) {
+    if (!sync)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "the synchronizer is NULL");
     struct trii_token_parts parts = trii_token_parts(sync, claim);
-    if (__builtin_expect(parts.region >= sync->regions || parts.slot == 0 || parts.slot > TRII_WRITER_SLOT, 0))
+    if (parts.region >= trii_load_acquire(&sync->regions) || parts.slot != TRII_WRITER_SLOT ||
+        !release_word_slowly(sync, parts))
         return bad_claim(claim, err);
-    bool done = parts.slot == TRII_WRITER_SLOT ? release_word(sync, parts.region, parts.generation)
-                                               : release_slot(sync, parts.region, parts.slot, parts.generation);
-    return done ? TRI_OK : bad_claim(claim, err);
+    return TRI_OK;
+}
+
+static __attribute__((noinline)) tri_status told_reader_left(struct tri_sync *sync, tri_claim claim,
+                                                             struct tri_error *err) {
+    (void)err;
+    trii_sync_reader_left(sync, trii_token_parts(sync, claim).region);
+    return TRI_OK;
+}
+
+/* The token and this process's number say what the word or slot must be now: a swap that finds anything else releases
+ * nothing. Its release order publishes what was done to the region; entering is the acquire that pairs with it. */
+tri_status tri_sync_release(struct tri_sync *sync, tri_claim claim, struct tri_error *err) {
+    if (unlikely(!sync))
+        return release_slowly(sync, claim, err);
+    struct trii_token_parts parts = trii_token_parts(sync, claim);
+    if (unlikely(parts.region >= trii_load_acquire(&sync->regions)))
+        return release_slowly(sync, claim, err);
+    struct trii_cell *cell = trii_cell(sync, parts.region);
+    uint64_t me = trii_load_relaxed(&sync->me);
+    uint64_t made = parts.generation << TRII_GENERATION_SHIFT;
+    if (parts.slot == TRII_WRITER_SLOT) {
+        uint64_t mine = made | trii_word_bits(me, TRII_WORD_WRITE, parts.technology);
+        if (likely(trii_cas_seq_cst(&cell->word, &mine, made)))
+            return TRI_OK;
+        return release_slowly(sync, claim, err);
+    }
+    if (unlikely(parts.slot == 0 || parts.slot > TRII_SLOTS))
+        return release_slowly(sync, claim, err);
+    uint64_t mine = made | trii_slot_bits(me, TRII_SLOT_READING, parts.technology);
+    if (unlikely(!trii_cas_seq_cst(trii_slot_at(sync, parts.region, parts.slot), &mine, made)))
+        return release_slowly(sync, claim, err);
+    uint64_t word = trii_load_seq_cst(&cell->word);
+    if (unlikely((word & TRII_WORD_WWAIT) != 0 || trii_word_state(word) == TRII_WORD_DRAIN))
+        return told_reader_left(sync, claim, err);
+    return TRI_OK;
 }
 
 tri_status tri_sync_release_region(struct tri_sync *sync, uint32_t region, struct tri_error *err) {
@@ -181,18 +211,18 @@ tri_status tri_sync_release_region(struct tri_sync *sync, uint32_t region, struc
     tri_status status = trii_sync_check(sync, region, TRI_TECHNOLOGY_HOST, &found, err);
     if (status != TRI_OK)
         return status;
-    uint64_t me = trii_load_relaxed(sync->me);
-    uint64_t word = trii_load_acquire(&sync->cells[region].word);
+    uint64_t me = trii_load_relaxed(&sync->me);
+    uint64_t word = trii_load_acquire(&trii_cell(sync, region)->word);
     uint32_t claims = 0;
     if ((trii_word_state(word) == TRII_WORD_WRITE || trii_word_state(word) == TRII_WORD_SHARED) &&
-        (uint64_t)trii_member_of(word) << TRII_MEMBER_SHIFT == me) {
-        found = trii_token(sync, region, TRII_WRITER_SLOT, trii_generation(word));
+        trii_member_bits(word) == me) {
+        found = trii_token(sync, region, TRII_WRITER_SLOT, trii_word_tech(word), trii_generation(word));
         claims++;
     }
     for (uint32_t slot = 1; slot <= trii_slots_used(word); slot++) {
         uint64_t seen = trii_load_acquire(trii_slot_at(sync, region, slot));
-        if (trii_slot_state(seen) == TRII_SLOT_READING && (uint64_t)trii_member_of(seen) << TRII_MEMBER_SHIFT == me) {
-            found = trii_token(sync, region, slot, trii_generation(seen));
+        if (trii_slot_state(seen) == TRII_SLOT_READING && trii_member_bits(seen) == me) {
+            found = trii_token(sync, region, slot, trii_slot_tech(seen), trii_generation(seen));
             claims++;
         }
     }
@@ -208,15 +238,15 @@ tri_status tri_sync_downgrade(struct tri_sync *sync, tri_claim claim, struct tri
     if (!sync)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "the synchronizer is NULL");
     struct trii_token_parts parts = trii_token_parts(sync, claim);
-    if (parts.region >= sync->regions || parts.slot != TRII_WRITER_SLOT)
+    if (parts.region >= trii_load_acquire(&sync->regions) || parts.slot != TRII_WRITER_SLOT)
         return bad_claim(claim, err);
-    struct trii_cell *cell = &sync->cells[parts.region];
-    uint64_t me = trii_load_relaxed(sync->me);
+    struct trii_cell *cell = trii_cell(sync, parts.region);
+    uint64_t me = trii_load_relaxed(&sync->me);
     uint64_t seen = trii_load_relaxed(&cell->word);
     uint64_t made;
     do {
         if (trii_generation(seen) != parts.generation || trii_word_state(seen) != TRII_WORD_WRITE ||
-            (uint64_t)trii_member_of(seen) << TRII_MEMBER_SHIFT != me)
+            trii_member_bits(seen) != me)
             return bad_claim(claim, err);
         made = (seen & ~(TRII_WORD_STATE | TRII_WORD_CLEANSE)) | TRII_WORD_SHARED;
         if (seen & TRII_WORD_CLEANSE)

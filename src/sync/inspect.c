@@ -48,9 +48,11 @@ static void count_slots(const struct tri_sync *sync, uint32_t region, uint64_t w
 tri_status tri_sync_inspect(const struct tri_sync *sync, uint32_t region, struct tri_sync_info *out,
                             struct tri_error *err) {
     struct tri_sync_info info = {0};
-    if (!sync || !out || region >= sync->regions)
-        return trii_fail(err, TRI_INVALID_ARGUMENT, "region %u is out of range, or a pointer is NULL", region);
-    uint64_t word = trii_load_acquire(&sync->cells[region].word);
+    tri_claim unused = TRI_CLAIM_NONE;
+    tri_status status = trii_sync_check(sync, region, TRI_TECHNOLOGY_HOST, out ? &unused : NULL, err);
+    if (status != TRI_OK)
+        return status;
+    uint64_t word = trii_load_acquire(&trii_cell(sync, region)->word);
     count_slots(sync, region, word, &info);
     if (trii_word_state(word) == TRII_WORD_SHARED)
         info.readers[trii_word_tech(word)]++;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define PID_BITS 22 /* the kernel's own limit */
+#define PID_MASK (((uint64_t)1 << PID_BITS) - 1)
 
 uint64_t trii_members_salt(void) {
     uint64_t salt = 0;
@@ -15,54 +16,75 @@ uint64_t trii_members_salt(void) {
     return salt & TRII_GENERATION_MASK;
 }
 
-/* This process as one word. */
-static uint64_t identity(void) {
-    return (uint64_t)getpid() | trii_sys_process_start((int32_t)getpid()) << PID_BITS;
+int32_t trii_members_pid(uint64_t identity) {
+    return (int32_t)(identity & PID_MASK);
+}
+
+/* In memory of this process alone, everybody else is a parent of which this is a forked copy: never to come back. */
+bool trii_members_dead(const struct tri_sync *sync, uint32_t index, uint64_t identity) {
+    if ((uint64_t)index << TRII_MEMBER_SHIFT == trii_load_relaxed(&sync->me))
+        return false;
+    if (!sync->shared || identity == 0)
+        return true;
+    return !trii_sys_process_lives(trii_members_pid(identity), identity >> PID_BITS);
+}
+
+/* Places of the dead are taken back when the table is full. */
+static bool make_room(struct tri_sync *sync) {
+    bool made = false;
+    for (uint32_t i = 1; i < TRII_MEMBERS; i++) {
+        uint64_t identity = trii_load_acquire(&sync->head->members[i]);
+        if (identity && trii_members_dead(sync, i, identity) && trii_sync_sweep(sync, i, identity))
+            made = true;
+    }
+    return made;
 }
 
 static uint32_t enter(struct tri_sync *sync) {
-    uint64_t self = identity();
-    for (uint32_t i = 1; i < TRII_MEMBERS; i++) {
-        uint64_t nobody = 0;
-        if (trii_load_relaxed(&sync->head->members[i]) == 0 &&
-            trii_cas_seq_cst(&sync->head->members[i], &nobody, self))
-            return i;
-    }
+    uint64_t self = (uint64_t)getpid() | trii_sys_process_start((int32_t)getpid()) << PID_BITS;
+    do {
+        for (uint32_t i = 1; i < TRII_MEMBERS; i++) {
+            uint64_t nobody = 0;
+            if (trii_load_relaxed(&sync->head->members[i]) == 0 &&
+                trii_cas_seq_cst(&sync->head->members[i], &nobody, self))
+                return i;
+        }
+    } while (make_room(sync));
     return 0;
 }
 
-tri_status trii_members_join(struct tri_sync *sync, struct tri_error *err) {
-    void *page = NULL;
-    int failed = trii_sys_forkless_page(&page);
-    if (failed)
-        return trii_fail_errno(err, TRI_NO_MEMORY, failed, "no page for the synchronizer's membership");
-    sync->me = page;
-    if (!trii_sync_me(sync, err)) {
-        (void)trii_sys_unmap(page, TRI_PAGE_BYTES);
-        return TRI_LIMIT;
-    }
-    return TRI_OK;
-}
-
 void trii_members_part(struct tri_sync *sync) {
-    (void)trii_sys_unmap(sync->me, TRI_PAGE_BYTES);
+    uint32_t index = trii_member_of(trii_load_relaxed(&sync->me));
+    trii_store_seq_cst(&sync->me, 0);
+    (void)trii_sync_sweep(sync, index, trii_load_acquire(&sync->head->members[index]));
 }
 
-uint64_t trii_sync_me(struct tri_sync *sync, struct tri_error *err) {
-    uint64_t me = trii_load_acquire(sync->me);
-    if (me)
-        return me;
-    /* First use in this process, or in a forked child: it owns nothing and gets a number of its own. */
+/* First use in this process, or in a forked child: it owns nothing and gets a number of its own. Threads may meet here;
+ * all write the same values, but for the number. */
+static uint64_t begin(struct tri_sync *sync, struct tri_error *err) {
+    const struct tri_sync *kept = (const struct tri_sync *)((uintptr_t)sync + TRI_PAGE_BYTES);
+    sync->head = kept->head;
+    sync->colds = kept->colds;
+    sync->causes = kept->causes;
+    sync->salt = kept->salt;
+    sync->shared = kept->shared;
+    sync->owned = kept->owned;
     uint32_t index = enter(sync);
     if (!index) {
         (void)trii_fail(err, TRI_LIMIT, "%u processes use the synchronizer already, the most it keeps apart",
                         TRII_MEMBERS - 1);
         return 0;
     }
+    uint64_t none = 0;
     uint64_t mine = (uint64_t)index << TRII_MEMBER_SHIFT;
-    if (!trii_cas_seq_cst(sync->me, &me, mine)) {
-        trii_store_release(&sync->head->members[index], 0); /* another thread of this process was first */
-        return me;
+    if (!trii_cas_seq_cst(&sync->me, &none, mine)) {
+        trii_store_release(&sync->head->members[index], 0); /* another thread was first */
+        mine = none;
     }
+    trii_store_release(&sync->regions, trii_load_relaxed(&kept->regions));
     return mine;
+}
+
+uint64_t trii_sync_me(struct tri_sync *sync, struct tri_error *err) {
+    return trii_load_acquire(&sync->regions) ? trii_load_relaxed(&sync->me) : begin(sync, err);
 }

@@ -18,7 +18,8 @@ static void terminate(char *text, size_t bytes) {
 bool tri_sync_poison_cause(struct tri_sync *sync, uint32_t region, struct tri_error *out) {
     uint64_t words[TRII_CAUSE_WORDS];
     struct tri_error cause;
-    if (!sync || region >= sync->regions || !(trii_load_acquire(&sync->cells[region].word) & TRII_WORD_POISON))
+    if (!sync || !trii_sync_me(sync, NULL) || region >= trii_load_relaxed(&sync->regions) ||
+        !(trii_load_acquire(&trii_cell(sync, region)->word) & TRII_WORD_POISON))
         return false;
     for (size_t i = 0; i < TRII_CAUSE_WORDS; i++)
         words[i] = trii_load_relaxed(&sync->causes[region].words[i]);
@@ -34,11 +35,11 @@ bool tri_sync_poison_cause(struct tri_sync *sync, uint32_t region, struct tri_er
 
 /* True while `claim` writes `region`; the word as it is then. */
 static bool writes(struct tri_sync *sync, struct trii_token_parts parts, uint64_t *word) {
-    if (parts.region >= sync->regions || parts.slot != TRII_WRITER_SLOT)
+    if (parts.region >= trii_load_acquire(&sync->regions) || parts.slot != TRII_WRITER_SLOT)
         return false;
-    *word = trii_load_acquire(&sync->cells[parts.region].word);
+    *word = trii_load_acquire(&trii_cell(sync, parts.region)->word);
     return trii_generation(*word) == parts.generation && trii_word_state(*word) == TRII_WORD_WRITE &&
-           (uint64_t)trii_member_of(*word) << TRII_MEMBER_SHIFT == trii_load_relaxed(sync->me);
+           trii_member_bits(*word) == trii_load_relaxed(&sync->me);
 }
 
 tri_status tri_sync_poison(struct tri_sync *sync, tri_claim claim, const struct tri_error *cause,
@@ -50,10 +51,10 @@ tri_status tri_sync_poison(struct tri_sync *sync, tri_claim claim, const struct 
     if (!writes(sync, parts, &word))
         return trii_fail(err, TRI_BAD_CLAIM, "claim %#llx does not write a region, so it can't poison one",
                          (unsigned long long)claim);
-    _Atomic uint64_t *at = &sync->cells[parts.region].word;
+    _Atomic uint64_t *at = &trii_cell(sync, parts.region)->word;
     _Atomic uint64_t *writing = &sync->causes[parts.region].writing;
     uint64_t nobody = 0;
-    if (!trii_cas_seq_cst(writing, &nobody, word & TRII_MEMBER_MASK << TRII_MEMBER_SHIFT))
+    if (!trii_cas_seq_cst(writing, &nobody, trii_member_bits(word)))
         return TRI_OK; /* another thread of this holder is poisoning: its cause is the first */
     if (!(word & TRII_WORD_POISON) || (word & TRII_WORD_CLEANSE)) {
         trii_sync_write_cause(sync, parts.region, cause);

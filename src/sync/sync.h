@@ -1,9 +1,17 @@
 /*
  * The synchronizer's inside: where its words live, and what the files of this room share.
  *
- * A `struct tri_sync` is one process's handle; the words lie in `memory`, which is private pages of the process
- * (tri_sync_create) or a control segment that others map too (trii_sync_open_at). Every value read from there is
- * copied once and masked to its width before it is used as a number of something.
+ * The words lie in memory that is private to the process (tri_sync_create) or a control segment that others map too
+ * (trii_sync_open_at). A `struct tri_sync` is one process's handle: it lies in the first page of that memory, which each
+ * process covers with a private page of its own, so that a cell's address is the handle's plus a constant. The kernel
+ * zeroes that page in a forked child, whose first call then finds no regions and makes itself a member of its own.
+ *
+ *   page 0   this process's handle, private, zeroed in a forked child
+ *   page 1   what a forked child rebuilds it from, private
+ *   page 2 … head (who uses it), cells, cold cells, causes: shared, all zero is a good beginning
+ *
+ * Every value read from the shared part is copied once and masked to its width before it is used as a number of
+ * something.
  */
 #ifndef TRIPOINT_SYNC_SYNC_H
 #define TRIPOINT_SYNC_SYNC_H
@@ -33,6 +41,8 @@ tri_status trii_sync_acquire_many(struct tri_sync *sync, const struct tri_claim_
 #define TRII_CAUSE_WORDS (sizeof(struct tri_error) / sizeof(uint64_t))
 struct trii_cause {
     _Alignas(64) _Atomic uint64_t writing; /* member bits of who writes it now, or 0 */
+    _Atomic uint64_t noted;                /* the generation of the writer that noted its stage */
+    _Atomic uint64_t stage[TRI_ERROR_NAME_BYTES / sizeof(uint64_t)];
     _Atomic uint64_t words[TRII_CAUSE_WORDS];
 };
 _Static_assert(sizeof(struct tri_error) % sizeof(uint64_t) == 0, "an error is whole words");
@@ -44,16 +54,20 @@ struct trii_head {
     _Atomic uint64_t members[TRII_MEMBERS]; /* pid and start time; 0 is nobody */
 };
 
+#define TRII_HEAD_OFFSET ((uint64_t)2 * TRI_PAGE_BYTES)
+#define TRII_CELLS_OFFSET ((uint64_t)5 * TRI_PAGE_BYTES)
+_Static_assert(sizeof(struct trii_head) <= TRII_CELLS_OFFSET - TRII_HEAD_OFFSET, "the head fits before the cells");
+
 struct tri_sync {
-    struct trii_cell *cells;
-    _Atomic uint64_t *me; /* this process's member number, shifted as in words; a page that a forked child sees zeroed */
+    _Alignas(64) _Atomic uint64_t me; /* this process's member number, shifted as in words */
     uint64_t salt;
-    uint32_t regions;
+    _Atomic uint32_t regions; /* 0 in a child that has not called yet */
     bool shared;
+    bool owned; /* the memory is this handle's */
     struct trii_cold *colds;
     struct trii_cause *causes;
     struct trii_head *head;
-    void *owned; /* the memory, when it is this handle's */
+    _Atomic uint64_t looked_ns; /* when a failing try last looked for the dead */
 };
 
 struct tri_cancel {
@@ -70,24 +84,33 @@ struct trii_want {
     const struct tri_cancel *cancel;
 };
 
+static inline struct trii_cell *trii_cell(const struct tri_sync *sync, uint32_t region) {
+    return (struct trii_cell *)((uintptr_t)sync + TRII_CELLS_OFFSET) + region;
+}
+
 static inline _Atomic uint64_t *trii_slot_at(const struct tri_sync *sync, uint32_t region, uint32_t slot) {
-    return slot <= TRII_NEAR_SLOTS ? &sync->cells[region].near[slot - 1]
+    return slot <= TRII_NEAR_SLOTS ? &trii_cell(sync, region)->near[slot - 1]
                                    : &sync->colds[region].wide[slot - 1 - TRII_NEAR_SLOTS];
 }
 
-static inline tri_claim trii_token(const struct tri_sync *sync, uint32_t region, uint32_t slot, uint64_t generation) {
-    return (tri_claim)region << 48 | (tri_claim)slot << 40 | ((generation + sync->salt) & TRII_GENERATION_MASK);
+/* region 16 | slot 8 | technology 2 | generation 38 */
+static inline tri_claim trii_token(const struct tri_sync *sync, uint32_t region, uint32_t slot,
+                                   enum tri_technology technology, uint64_t generation) {
+    return (tri_claim)region << 48 | (tri_claim)slot << 40 | (tri_claim)technology << 38 |
+           ((generation + sync->salt) & TRII_GENERATION_MASK);
 }
 
 struct trii_token_parts {
     uint32_t region;
     uint32_t slot;
+    uint32_t technology;
     uint64_t generation;
 };
 
 static inline struct trii_token_parts trii_token_parts(const struct tri_sync *sync, tri_claim claim) {
     return (struct trii_token_parts){.region = (uint32_t)(claim >> 48),
                                      .slot = (uint32_t)(claim >> 40) & 0xffu,
+                                     .technology = (uint32_t)(claim >> 38) & 3u,
                                      .generation = (claim - sync->salt) & TRII_GENERATION_MASK};
 }
 
@@ -111,13 +134,26 @@ static inline uint32_t trii_slots_used(uint64_t word) {
     return word & TRII_WORD_WIDE ? TRII_SLOTS : TRII_NEAR_SLOTS;
 }
 
-/* This process's member bits; registers a forked child as itself. 0 and an error when the table is full. */
+/* This process's member bits; a forked child becomes a member of its own. 0 and an error when the table is full. */
 uint64_t trii_sync_me(struct tri_sync *sync, struct tri_error *err);
 
 /* Takes a FREE slot into `state`; 0 when all are in use. */
 uint32_t trii_sync_take_slot(struct tri_sync *sync, uint32_t region, uint64_t bits);
+/* Checks arguments, after giving a forked child's handle back its contents. */
 tri_status trii_sync_check(const struct tri_sync *sync, uint32_t region, enum tri_technology technology,
                            const tri_claim *out, struct tri_error *err);
+/* Takes flags down that no waiter stands behind. */
+void trii_sync_lower_flags(struct tri_sync *sync, uint32_t region);
+/* Looks whether those who hold or queue for `region` live, and recovers what the dead left, everywhere. True when the
+ * region may have changed. */
+bool trii_sync_recover(struct tri_sync *sync, uint32_t region);
+/* The same, but at most each few milliseconds. */
+bool trii_sync_recover_sometimes(struct tri_sync *sync, uint32_t region);
+/* Takes away all that member `index`, who was `identity`, left; false when some of it is for another to finish. */
+bool trii_sync_sweep(struct tri_sync *sync, uint32_t index, uint64_t identity);
+
+/* The stage that a claim works for: named in the poison if its process dies while writing. Any text, cut. */
+void trii_sync_note_stage(struct tri_sync *sync, tri_claim claim, const char *stage);
 void trii_sync_write_cause(struct tri_sync *sync, uint32_t region, const struct tri_error *cause);
 
 #endif

@@ -15,8 +15,10 @@
 
 #include <errno.h>
 
-#define SPIN_ROUNDS 64u          /* a few microseconds, then sleep */
-#define LOW_BITS ((uint64_t)0xffffff)
+#define SPIN_ROUNDS 64u    /* a few microseconds, then sleep */
+#define LOOK_NS 50000000u  /* how often a waiter looks whether those before it live */
+#define FIRST_MEMBER ((uint64_t)1 << TRII_MEMBER_SHIFT) /* in private memory others are what a fork left */
+#define CANCEL_NS 5000000u /* how often a waiter that may be cancelled looks */
 
 static bool reader_may_enter(uint64_t word, uint64_t target) {
     enum trii_word_state state = trii_word_state(word);
@@ -34,7 +36,7 @@ static uint64_t target_of(uint64_t word) {
 
 /* True when a slot in `state` exists; `from` … the slots that the word says are in use. */
 static bool any_slot(struct tri_sync *sync, uint32_t region, enum trii_slot_state state) {
-    uint32_t last = trii_slots_used(trii_load_seq_cst(&sync->cells[region].word));
+    uint32_t last = trii_slots_used(trii_load_seq_cst(&trii_cell(sync, region)->word));
     for (uint32_t slot = 1; slot <= last; slot++)
         if (trii_slot_state(trii_load_seq_cst(trii_slot_at(sync, region, slot))) == state)
             return true;
@@ -113,7 +115,7 @@ static void nudge_readers(struct tri_sync *sync, uint32_t region, uint64_t word)
 }
 
 void trii_sync_settle(struct tri_sync *sync, uint32_t region) {
-    uint64_t word = trii_load_seq_cst(&sync->cells[region].word);
+    uint64_t word = trii_load_seq_cst(&trii_cell(sync, region)->word);
     if (word & TRII_WORD_POISON) {
         nudge_all(sync, region, word);
         return;
@@ -145,14 +147,19 @@ void trii_sync_reader_left(struct tri_sync *sync, uint32_t region) {
 static void lower_flag(struct tri_sync *sync, uint32_t region, uint64_t flag, enum trii_slot_state state) {
     if (any_slot(sync, region, state))
         return;
-    trii_and_seq_cst(&sync->cells[region].word, ~flag);
+    trii_and_seq_cst(&trii_cell(sync, region)->word, ~flag);
     if (any_slot(sync, region, state))
-        trii_or_seq_cst(&sync->cells[region].word, flag);
+        trii_or_seq_cst(&trii_cell(sync, region)->word, flag);
+}
+
+void trii_sync_lower_flags(struct tri_sync *sync, uint32_t region) {
+    lower_flag(sync, region, TRII_WORD_WWAIT, TRII_SLOT_WWAIT);
+    lower_flag(sync, region, TRII_WORD_RWAIT, TRII_SLOT_RWAIT);
 }
 
 /* The writer inside found no wide slot in use. */
 static void narrow(struct tri_sync *sync, uint32_t region) {
-    _Atomic uint64_t *word = &sync->cells[region].word;
+    _Atomic uint64_t *word = &trii_cell(sync, region)->word;
     for (int round = 0; round < 2; round++) {
         for (uint32_t slot = TRII_NEAR_SLOTS + 1; slot <= TRII_SLOTS; slot++)
             if (trii_slot_state(trii_load_seq_cst(trii_slot_at(sync, region, slot))) != TRII_SLOT_FREE) {
@@ -169,6 +176,9 @@ uint32_t trii_sync_take_slot(struct tri_sync *sync, uint32_t region, uint64_t bi
     for (uint32_t slot = 1; slot <= TRII_SLOTS; slot++) {
         _Atomic uint64_t *at = trii_slot_at(sync, region, slot);
         uint64_t seen = trii_load_relaxed(at);
+        /* Shown first, so that what a process leaves there when it dies is found. */
+        if (slot == TRII_NEAR_SLOTS + 1)
+            trii_or_seq_cst(&trii_cell(sync, region)->word, TRII_WORD_WIDE);
         while (trii_slot_state(seen) == TRII_SLOT_FREE)
             if (trii_cas_seq_cst(at, &seen, trii_next_generation(seen) | bits))
                 return slot;
@@ -177,7 +187,7 @@ uint32_t trii_sync_take_slot(struct tri_sync *sync, uint32_t region, uint64_t bi
 }
 
 static void free_slot(struct tri_sync *sync, uint32_t region, uint32_t slot) {
-    trii_and_seq_cst(trii_slot_at(sync, region, slot), ~LOW_BITS);
+    trii_and_seq_cst(trii_slot_at(sync, region, slot), ~TRII_LOW_BITS);
 }
 
 static void set_slot_state(_Atomic uint64_t *at, enum trii_slot_state state) {
@@ -188,7 +198,7 @@ static void set_slot_state(_Atomic uint64_t *at, enum trii_slot_state state) {
 
 /* The word after this reader's slot shows READING; makes sure that writers will look at a wide slot. */
 static uint64_t look_as_reader(struct tri_sync *sync, uint32_t region, uint32_t slot) {
-    _Atomic uint64_t *word = &sync->cells[region].word;
+    _Atomic uint64_t *word = &trii_cell(sync, region)->word;
     uint64_t seen = trii_load_seq_cst(word);
     if (slot > TRII_NEAR_SLOTS && !(seen & TRII_WORD_WIDE))
         seen = trii_or_seq_cst(word, TRII_WORD_WIDE);
@@ -196,13 +206,13 @@ static uint64_t look_as_reader(struct tri_sync *sync, uint32_t region, uint32_t 
 }
 
 static tri_status try_read(struct tri_sync *sync, const struct trii_want *want, uint64_t me, tri_claim *out) {
-    uint64_t word = trii_load_acquire(&sync->cells[want->region].word);
+    uint64_t word = trii_load_acquire(&trii_cell(sync, want->region)->word);
     if (word & TRII_WORD_POISON)
         return TRI_POISONED;
     if ((word & TRII_WORD_WWAIT) || !reader_may_enter(word, 0))
         return TRI_BUSY;
     uint32_t slot = trii_sync_take_slot(
-        sync, want->region, me | TRII_SLOT_READING | (uint64_t)want->technology << TRII_SLOT_TECH_SHIFT);
+        sync, want->region, trii_slot_bits(me, TRII_SLOT_READING, want->technology));
     if (!slot)
         return TRI_LIMIT;
     word = look_as_reader(sync, want->region, slot);
@@ -211,31 +221,30 @@ static tri_status try_read(struct tri_sync *sync, const struct trii_want *want, 
         trii_sync_reader_left(sync, want->region);
         return word & TRII_WORD_POISON ? TRI_POISONED : TRI_BUSY;
     }
-    *out = trii_token(sync, want->region, slot,
+    *out = trii_token(sync, want->region, slot, want->technology,
                       trii_generation(trii_load_relaxed(trii_slot_at(sync, want->region, slot))));
     return TRI_OK;
 }
 
 /* The word that makes `want` the next writer of what `word` says. */
 static uint64_t writers_word(const struct trii_want *want, uint64_t word, uint64_t me, enum trii_word_state state) {
-    uint64_t made = trii_next_generation(word) | me | (uint64_t)state |
-                    (uint64_t)want->technology << TRII_WORD_TECH_SHIFT | (word & TRII_WORD_FLAGS);
+    uint64_t made = trii_next_generation(word) | trii_word_bits(me, state, want->technology) | (word & TRII_WORD_FLAGS);
     return want->poisoned && (word & TRII_WORD_POISON) ? made | TRII_WORD_CLEANSE : made;
 }
 
 void trii_sync_leave_word(struct tri_sync *sync, uint32_t region, uint64_t mine) {
-    _Atomic uint64_t *word = &sync->cells[region].word;
+    _Atomic uint64_t *word = &trii_cell(sync, region)->word;
     uint64_t seen = mine;
     uint64_t made;
     do {
-        made = (seen & ~LOW_BITS) | (seen & TRII_WORD_FLAGS & ~TRII_WORD_CLEANSE);
+        made = (seen & ~TRII_LOW_BITS) | (seen & TRII_WORD_FLAGS & ~TRII_WORD_CLEANSE);
     } while (!trii_cas_seq_cst(word, &seen, made));
     if (made & (TRII_WORD_WWAIT | TRII_WORD_RWAIT))
         trii_sync_settle(sync, region);
 }
 
 static tri_status try_write(struct tri_sync *sync, const struct trii_want *want, uint64_t me, tri_claim *out) {
-    _Atomic uint64_t *at = &sync->cells[want->region].word;
+    _Atomic uint64_t *at = &trii_cell(sync, want->region)->word;
     uint64_t word = trii_load_acquire(at);
     if ((word & TRII_WORD_POISON) && !want->poisoned)
         return TRI_POISONED;
@@ -251,7 +260,7 @@ static tri_status try_write(struct tri_sync *sync, const struct trii_want *want,
     }
     if (mine & TRII_WORD_WIDE)
         narrow(sync, want->region);
-    *out = trii_token(sync, want->region, TRII_WRITER_SLOT, trii_generation(mine));
+    *out = trii_token(sync, want->region, TRII_WRITER_SLOT, want->technology, trii_generation(mine));
     return TRI_OK;
 }
 
@@ -297,13 +306,14 @@ struct waiter {
     uint32_t slot;
     _Atomic uint64_t *at; /* the slot */
     _Atomic uint64_t *word;
-    uint64_t drain; /* the word while this writer drains it, else 0 */
+    uint64_t drain;   /* the word while this writer drains it, else 0 */
+    uint64_t look_ns; /* when to look for the dead next */
 };
 
 static bool join(struct waiter *w) {
     struct trii_cold *cold = &w->sync->colds[w->want->region];
     w->slot = trii_sync_take_slot(w->sync, w->want->region,
-                                  w->me | TRII_SLOT_TAKEN | (uint64_t)w->want->technology << TRII_SLOT_TECH_SHIFT);
+                                  trii_slot_bits(w->me, TRII_SLOT_TAKEN, w->want->technology));
     if (!w->slot)
         return false;
     w->at = trii_slot_at(w->sync, w->want->region, w->slot);
@@ -350,7 +360,8 @@ static bool enter_as_reader(struct waiter *w, tri_claim *out) {
         trii_sync_reader_left(w->sync, w->want->region);
         return false;
     }
-    *out = trii_token(w->sync, w->want->region, w->slot, trii_generation(trii_load_relaxed(w->at)));
+    *out = trii_token(w->sync, w->want->region, w->slot, w->want->technology,
+                      trii_generation(trii_load_relaxed(w->at)));
     lower_flags(w);
     return true;
 }
@@ -381,7 +392,8 @@ static bool enter_as_writer(struct waiter *w, tri_claim *out) {
     do {
         mine = (word & ~TRII_WORD_STATE) | TRII_WORD_WRITE;
     } while (!trii_cas_seq_cst(w->word, &word, mine));
-    *out = trii_token(w->sync, w->want->region, TRII_WRITER_SLOT, trii_generation(mine));
+    *out = trii_token(w->sync, w->want->region, TRII_WRITER_SLOT, w->want->technology,
+                      trii_generation(mine));
     free_slot(w->sync, w->want->region, w->slot);
     lower_flags(w);
     if (mine & TRII_WORD_WIDE)
@@ -396,7 +408,7 @@ static bool is_poisoned_for(const struct waiter *w) {
 static void sleep_until_nudged(struct waiter *w, uint64_t deadline) {
     uint64_t now = trii_sys_now_ns();
     uint64_t left = deadline == TRI_FOREVER ? TRI_FOREVER : deadline > now ? deadline - now : 0;
-    uint64_t tick = w->want->cancel ? 5000000u : w->sync->shared ? 50000000u : TRI_FOREVER;
+    uint64_t tick = w->want->cancel ? CANCEL_NS : w->sync->shared ? LOOK_NS : TRI_FOREVER;
     uint32_t awake = (uint32_t)trii_load_relaxed(w->at) & ~(uint32_t)TRII_SLOT_NUDGE;
     (void)trii_sys_futex_wait(futex_of(w->at), awake, left < tick ? left : tick, w->sync->shared);
 }
@@ -405,6 +417,7 @@ static tri_status queue_up(struct waiter *w, uint64_t deadline, tri_claim *out) 
     if (!join(w))
         return TRI_LIMIT;
     raise_flags(w);
+    w->look_ns = trii_sys_now_ns() + LOOK_NS;
     for (;;) {
         trii_and_seq_cst(w->at, ~TRII_SLOT_NUDGE);
         tri_status end = is_poisoned_for(w) ? TRI_POISONED : TRI_BUSY;
@@ -419,6 +432,10 @@ static tri_status queue_up(struct waiter *w, uint64_t deadline, tri_claim *out) 
             return end;
         }
         sleep_until_nudged(w, deadline);
+        if (w->sync->shared && trii_sys_now_ns() >= w->look_ns) {
+            (void)trii_sync_recover(w->sync, w->want->region);
+            w->look_ns = trii_sys_now_ns() + LOOK_NS;
+        }
         raise_flags(w);
     }
 }
@@ -438,9 +455,11 @@ tri_status trii_sync_wait(struct tri_sync *sync, const struct trii_want *want, t
     if (!me)
         return TRI_LIMIT;
     tri_status status = trii_sync_try(sync, want, me, out);
+    if (status == TRI_BUSY && (sync->shared || me != FIRST_MEMBER) && trii_sync_recover_sometimes(sync, want->region))
+        status = trii_sync_try(sync, want, me, out);
     if (status == TRI_BUSY && want->timeout_ns != 0) {
         uint64_t deadline = trii_sys_deadline(want->timeout_ns);
-        struct waiter waiter = {.sync = sync, .want = want, .me = me, .word = &sync->cells[want->region].word};
+        struct waiter waiter = {.sync = sync, .want = want, .me = me, .word = &trii_cell(sync, want->region)->word};
         if (want->cancel && tri_cancel_is_set(want->cancel))
             status = TRI_CANCELLED;
         if (status == TRI_BUSY)

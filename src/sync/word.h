@@ -5,13 +5,14 @@
  * reader's slot *is* its record: one compare-and-swap makes claim, owner and count in one step, so a process that dies
  * between two instructions leaves either nothing or a claim that says whose it was. Readers are counted by looking.
  *
- *   word   63      ......      24 | 18 … 9 | 8    | 7       | 6      | 5     | 4     | 3 2  | 1 0
- *          generation (40 bits)   | member | wide | cleanse | poison | rwait | wwait | tech | state
- *   slot   63      ......      24 | 18 … 9 |                               | 5     | 4 3  | 2 1 0
- *          generation (40 bits)   | member |                               | nudge | tech | state
+ *   word   63      ......      26 | 18 … 9 | 8    | 7       | 6      | 5     | 4     | 3 2  | 1 0
+ *          generation (38 bits)   | member | wide | cleanse | poison | rwait | wwait | tech | state
+ *   slot   63      ......      26 | 18 … 9 |                               | 5     | 4 3  | 2 1 0
+ *          generation (38 bits)   | member |                               | nudge | tech | state
  *
- *   generation  word: counts the writers so far; slot: the claims made with this slot so far. A token is region, slot
- *               and generation, so it names one claim for ever.
+ *   generation  word: counts the writers so far; slot: the claims made with this slot so far. A token is region, slot,
+ *               technology and generation: it names one claim for ever, and tells what the word or slot holds now
+ *               without looking, so that release is one swap and no load before it.
  *   member      which process, an index into the table of members (members.h); never a pid, so a reused pid inherits
  *               nothing.
  *   wide        slots beyond the word's own cache line may be in use: look there too.
@@ -31,8 +32,9 @@
 #define TRII_SLOTS ((uint32_t)TRI_SYNC_CLAIMS_MAX) /* numbers 1 … 127 */
 #define TRII_WRITER_SLOT 128u /* the word itself, in tokens */
 
-#define TRII_GENERATION_SHIFT 24
-#define TRII_GENERATION_MASK (((uint64_t)1 << 40) - 1)
+#define TRII_GENERATION_SHIFT 26
+#define TRII_GENERATION_MASK (((uint64_t)1 << 38) - 1)
+#define TRII_LOW_BITS (((uint64_t)1 << TRII_GENERATION_SHIFT) - 1)
 #define TRII_MEMBER_SHIFT 9
 #define TRII_MEMBER_MASK ((uint64_t)0x3ff)
 #define TRII_MEMBERS 1024u /* member 0 is nobody */
@@ -84,16 +86,29 @@ static inline uint64_t trii_generation(uint64_t value) {
 }
 
 static inline uint64_t trii_next_generation(uint64_t value) {
-    return (value & ~(((uint64_t)1 << TRII_GENERATION_SHIFT) - 1)) + ((uint64_t)1 << TRII_GENERATION_SHIFT);
+    return (value & ~TRII_LOW_BITS) + TRII_LOW_BITS + 1;
 }
 
-/* True when generation `a` is not younger than `b`: 40 bits that wrap. */
+/* True when generation `a` is not younger than `b`: 38 bits that wrap. */
 static inline bool trii_not_after(uint64_t a, uint64_t b) {
     return ((b - a) & TRII_GENERATION_MASK) < (TRII_GENERATION_MASK >> 1);
 }
 
 static inline uint32_t trii_member_of(uint64_t value) {
     return (uint32_t)(value >> TRII_MEMBER_SHIFT & TRII_MEMBER_MASK);
+}
+
+static inline uint64_t trii_member_bits(uint64_t value) {
+    return value & TRII_MEMBER_MASK << TRII_MEMBER_SHIFT;
+}
+
+/* What a claim of this member and technology makes of the word, or of a slot. */
+static inline uint64_t trii_word_bits(uint64_t me, enum trii_word_state state, uint64_t technology) {
+    return me | (uint64_t)state | technology << TRII_WORD_TECH_SHIFT;
+}
+
+static inline uint64_t trii_slot_bits(uint64_t me, enum trii_slot_state state, uint64_t technology) {
+    return me | (uint64_t)state | technology << TRII_SLOT_TECH_SHIFT;
 }
 
 static inline enum trii_word_state trii_word_state(uint64_t word) {

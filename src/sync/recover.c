@@ -1,0 +1,177 @@
+/*
+ * Recovery: what a dead process left is taken away by whoever waits for it.
+ *
+ * Claims are single words, so there is nothing half done to repair: each word or slot either names the dead member or
+ * does not. A value that names member m, read before m's place in the table still said `identity`, belongs to the dead;
+ * it can't come again (generations), so swapping it away can't hit anybody alive. Only after everything is away is the
+ * place in the table given free.
+ */
+#include "base/status.h"
+#include "base/sys.h"
+#include "sync/members.h"
+
+#include <string.h>
+
+#define LOOK_AGAIN_NS 10000000u /* failing tries look for the dead at most so often */
+
+struct dead {
+    struct tri_sync *sync;
+    uint32_t index;
+    uint64_t identity;
+    bool changed; /* in the region at hand */
+    bool all;     /* nothing was left for another to finish */
+};
+
+static bool is_his(const struct dead *dead, uint64_t value) {
+    return trii_member_of(value) == dead->index &&
+           trii_load_seq_cst(&dead->sync->head->members[dead->index]) == dead->identity;
+}
+
+static void take_slots(struct dead *dead, uint32_t region, uint32_t last) {
+    for (uint32_t slot = 1; slot <= last; slot++) {
+        _Atomic uint64_t *at = trii_slot_at(dead->sync, region, slot);
+        uint64_t seen = trii_load_seq_cst(at);
+        while (trii_slot_state(seen) != TRII_SLOT_FREE && is_his(dead, seen))
+            if (trii_cas_seq_cst(at, &seen, seen & ~TRII_LOW_BITS)) {
+                dead->changed = true;
+                break;
+            }
+    }
+}
+
+static void tell_cause(const struct dead *dead, uint32_t region, uint64_t word) {
+    struct trii_cause *cause = &dead->sync->causes[region];
+    struct tri_error told;
+    uint64_t stage[TRI_ERROR_NAME_BYTES / sizeof(uint64_t)] = {0};
+    char name[TRI_ERROR_NAME_BYTES] = "";
+    if (trii_load_acquire(&cause->noted) == trii_generation(word) + 1)
+        for (size_t i = 0; i < sizeof stage / sizeof *stage; i++)
+            stage[i] = trii_load_relaxed(&cause->stage[i]);
+    memcpy(name, stage, sizeof name); /* not payload: a name */
+    name[sizeof name - 1] = '\0';
+    (void)trii_fail(&told, TRI_POISONED, "process %d died while %s was writing region %u%s%s",
+                    trii_members_pid(dead->identity), tri_technology_name(trii_word_tech(word)), region,
+                    name[0] ? ", stage " : "", name);
+    (void)trii_error_place(&told, TRI_POISONED, tri_technology_name(trii_word_tech(word)), name, NULL);
+    trii_sync_write_cause(dead->sync, region, &told);
+}
+
+/* The word of a dead writer becomes free and poisoned. Who tells the cause is settled by cause->writing; a teller who
+ * died himself is replaced. */
+static void take_written(struct dead *dead, uint32_t region, uint64_t seen) {
+    struct tri_sync *sync = dead->sync;
+    _Atomic uint64_t *word = &trii_cell(sync, region)->word;
+    _Atomic uint64_t *writing = &sync->causes[region].writing;
+    uint64_t me = trii_load_relaxed(&sync->me);
+    uint64_t teller = trii_load_acquire(writing);
+    uint32_t index = trii_member_of(teller);
+    if (teller && !trii_members_dead(sync, index, trii_load_seq_cst(&sync->head->members[index]))) {
+        dead->all = false;
+        return;
+    }
+    if (!trii_cas_seq_cst(writing, &teller, me ? me : TRII_MEMBER_MASK << TRII_MEMBER_SHIFT)) {
+        dead->all = false;
+        return;
+    }
+    uint64_t still = trii_load_seq_cst(word);
+    if (trii_generation(still) == trii_generation(seen) && trii_word_state(still) == TRII_WORD_WRITE) {
+        if (!(still & TRII_WORD_POISON) || (still & TRII_WORD_CLEANSE))
+            tell_cause(dead, region, still);
+        while (trii_word_state(still) == TRII_WORD_WRITE && is_his(dead, still)) {
+            uint64_t flags = (still & TRII_WORD_FLAGS & ~TRII_WORD_CLEANSE) | TRII_WORD_POISON;
+            if (trii_cas_seq_cst(word, &still, (still & ~TRII_LOW_BITS) | flags)) {
+                dead->changed = true;
+                break;
+            }
+        }
+    }
+    trii_store_release(writing, 0);
+}
+
+static void take_word(struct dead *dead, uint32_t region) {
+    _Atomic uint64_t *word = &trii_cell(dead->sync, region)->word;
+    uint64_t seen = trii_load_seq_cst(word);
+    while (trii_word_state(seen) != TRII_WORD_FREE && is_his(dead, seen)) {
+        if (trii_word_state(seen) == TRII_WORD_WRITE) {
+            take_written(dead, region, seen);
+            return;
+        }
+        uint64_t flags = seen & TRII_WORD_FLAGS & ~TRII_WORD_CLEANSE;
+        if (trii_cas_seq_cst(word, &seen, (seen & ~TRII_LOW_BITS) | flags)) {
+            dead->changed = true;
+            return;
+        }
+    }
+}
+
+bool trii_sync_sweep(struct tri_sync *sync, uint32_t index, uint64_t identity) {
+    struct dead dead = {.sync = sync, .index = index, .identity = identity, .all = true};
+    uint32_t regions = trii_load_relaxed(&((struct tri_sync *)((uintptr_t)sync + TRI_PAGE_BYTES))->regions);
+    for (uint32_t region = 0; region < regions; region++) {
+        uint64_t word = trii_load_seq_cst(&trii_cell(sync, region)->word);
+        dead.changed = false;
+        take_slots(&dead, region, trii_slots_used(word));
+        take_word(&dead, region);
+        if (dead.changed || (word & (TRII_WORD_WWAIT | TRII_WORD_RWAIT))) {
+            trii_sync_lower_flags(sync, region);
+            trii_sync_settle(sync, region);
+        }
+    }
+    if (dead.all && identity)
+        (void)trii_cas_seq_cst(&sync->head->members[index], &identity, 0);
+    return dead.all;
+}
+
+/* True when `value` names somebody dead, whose traces are then taken away. */
+static bool look_at(struct tri_sync *sync, uint64_t value, uint32_t *last_living) {
+    uint32_t index = trii_member_of(value);
+    if (index == *last_living || trii_member_bits(value) == trii_load_relaxed(&sync->me))
+        return false;
+    uint64_t identity = trii_load_seq_cst(&sync->head->members[index]);
+    if (!trii_members_dead(sync, index, identity)) {
+        *last_living = index;
+        return false;
+    }
+    (void)trii_sync_sweep(sync, index, identity);
+    return true;
+}
+
+bool trii_sync_recover(struct tri_sync *sync, uint32_t region) {
+    uint64_t word = trii_load_seq_cst(&trii_cell(sync, region)->word);
+    uint32_t living = 0;
+    bool found = trii_word_state(word) != TRII_WORD_FREE && look_at(sync, word, &living);
+    for (uint32_t slot = 1; slot <= trii_slots_used(word); slot++) {
+        uint64_t seen = trii_load_seq_cst(trii_slot_at(sync, region, slot));
+        if (trii_slot_state(seen) != TRII_SLOT_FREE && look_at(sync, seen, &living))
+            found = true;
+    }
+    /* Somebody may have died between leaving and taking its flag down or telling the next. */
+    if (word & (TRII_WORD_WWAIT | TRII_WORD_RWAIT)) {
+        trii_sync_lower_flags(sync, region);
+        trii_sync_settle(sync, region);
+    }
+    return found || trii_load_seq_cst(&trii_cell(sync, region)->word) != word;
+}
+
+bool trii_sync_recover_sometimes(struct tri_sync *sync, uint32_t region) {
+    uint64_t now = trii_sys_now_ns();
+    uint64_t looked = trii_load_relaxed(&sync->looked_ns);
+    if (now - looked < LOOK_AGAIN_NS || !trii_cas_seq_cst(&sync->looked_ns, &looked, now))
+        return false;
+    return trii_sync_recover(sync, region);
+}
+
+void trii_sync_note_stage(struct tri_sync *sync, tri_claim claim, const char *name) {
+    struct trii_token_parts parts = trii_token_parts(sync, claim);
+    if (parts.region >= trii_load_acquire(&sync->regions) || parts.slot != TRII_WRITER_SLOT || !name)
+        return;
+    struct trii_cause *cause = &sync->causes[parts.region];
+    uint64_t words[TRI_ERROR_NAME_BYTES / sizeof(uint64_t)] = {0};
+    char text[TRI_ERROR_NAME_BYTES] = "";
+    trii_name_copy(text, sizeof text, name);
+    memcpy(words, text, sizeof words); /* not payload: a name */
+    trii_store_release(&cause->noted, 0);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        trii_store_relaxed(&cause->stage[i], words[i]);
+    trii_store_release(&cause->noted, parts.generation + 1);
+}
