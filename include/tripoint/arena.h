@@ -18,6 +18,8 @@
  *            are zero when it is allocated (but see tri_region_params.owner).
  * Threads:   every function may be called from any thread at any time, except that
  *            tri_arena_destroy() must not run beside another call on the same arena.
+ *            A forked child has no part in the arena: it finds no pages at the addresses, its
+ *            handles are answered TRI_BAD_HANDLE, allocations TRI_PERMISSION; it may only destroy.
  * Errors:    TRI_BAD_HANDLE for a handle that is stale, foreign, freed twice or made up;
  *            TRI_NO_MEMORY names what holds the memory.
  *
@@ -130,6 +132,10 @@ TRI_API TRI_MUST_USE tri_status tri_region_set_layout(struct tri_arena *arena, t
                                                       const struct tri_layout *layout, struct tri_error *err);
 TRI_API TRI_MUST_USE tri_status tri_region_layout(const struct tri_arena *arena, tri_handle region,
                                                   struct tri_layout *out, struct tri_error *err);
+
+/** Gives the memory of free pages back to the system, and says how many bytes of pages that had been used that was.
+ * An arena keeps them otherwise, ready for the next region. Allocations wait meanwhile: call it when idle. */
+TRI_API uint64_t tri_arena_trim(struct tri_arena *arena);
 
 TRI_API void tri_arena_stats(const struct tri_arena *arena, struct tri_arena_stats *out);
 

@@ -13,16 +13,17 @@
  * call and only with the access that is described: loading from an input and storing to an output is fine, storing to
  * an input, touching another region or running past the end traps, and the frame fails. Pixels are never copied in or
  * out. Bulk instructions (memory.copy, memory.fill) trap on operands: build with -mno-bulk-memory. A call that lasts
- * longer than its limit (10 s) is ended. After a trap the instance is thrown away and its state with it.
+ * longer than its limit (10 s) is ended; every turn of a loop looks at that clock, so unroll short ones. After a trap
+ * the instance is thrown away, and its state with it.
  *
  *   #include "tripoint_guest.h"
  *   TRIPOINT_GUEST
  *
  *   TRIPOINT_OPERATION(invert) {
- *       const struct tripoint_operand *image = &call->operands[0];
- *       uint8_t *pixels = tripoint_bytes(image);
- *       for (uint64_t i = 0; i < image->bytes; i++)
- *           pixels[i] = (uint8_t)~pixels[i];
+ *       const uint8_t *from = tripoint_bytes(&call->operands[0]);
+ *       uint8_t *to = tripoint_bytes(&call->operands[1]);
+ *       for (uint64_t i = 0; i < call->operands[1].bytes; i++)
+ *           to[i] = (uint8_t)~from[i];
  *       return 0;
  *   }
  *

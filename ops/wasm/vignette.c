@@ -28,6 +28,8 @@ static void row(const uint8_t *src, uint8_t *dst, int32_t width, float k, float 
     const v128_t k4 = wasm_f32x4_splat(k), dy2 = wasm_f32x4_splat(dy * dy);
     v128_t dx = wasm_f32x4_add(wasm_f32x4_splat((float)(1 - width)), wasm_f32x4_make(0, 2, 4, 6));
     int32_t x = 0;
+    /* Every turn of a loop looks at the clock that bounds guests: unrolled, that is 1 look in 16 pixels, not in 4. */
+#pragma clang loop unroll_count(4)
     for (; x + 4 <= width; x += 4, src += 16, dst += 16) {
         const v128_t r2 = wasm_f32x4_add(wasm_f32x4_mul(dx, dx), dy2);
         const v128_t f = wasm_f32x4_sub(full, wasm_f32x4_mul(k4, r2));

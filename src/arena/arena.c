@@ -22,11 +22,19 @@ static uint64_t units_bytes(const struct tri_arena *arena) {
     return arena->backing.units * sizeof(struct trii_unit);
 }
 
+static uint64_t slots_bytes(void) {
+    return (TRI_REGION_MAX + 1) * sizeof(struct trii_slot);
+}
+
 /* The tables of regions and of pages: address space that costs memory only where it is used. */
 static tri_status open_tables(struct tri_arena *arena, struct tri_error *err) {
     void *slots = NULL, *table = NULL;
-    int failed = trii_backing_table(TRI_REGION_MAX * sizeof *arena->slots, &slots);
+    int failed = trii_backing_table(slots_bytes(), &slots);
     arena->slots = slots;
+    if (!failed)
+        failed = trii_sys_zero_in_child(slots, slots_bytes());
+    if (!failed)
+        trii_store_relaxed(&arena->slots[TRI_REGION_MAX].word, 1);
     if (!failed)
         failed = trii_backing_table(units_bytes(arena), &table);
     trii_space_init(&arena->space, table);
@@ -37,13 +45,14 @@ static tri_status open_tables(struct tri_arena *arena, struct tri_error *err) {
 
 /* Everything but the synchronizer and the struct itself; also of a half-made arena. */
 static void close_payload(struct tri_arena *arena) {
+    bool inherited = arena->slots && trii_arena_is_inherited(arena);
     if (arena->space.table)
         trii_sys_unmap(arena->space.table, units_bytes(arena));
     if (arena->slots)
-        trii_sys_unmap(arena->slots, TRI_REGION_MAX * sizeof *arena->slots);
+        trii_sys_unmap(arena->slots, slots_bytes());
     arena->space.table = NULL;
     arena->slots = NULL;
-    trii_backing_close(&arena->backing);
+    trii_backing_close(&arena->backing, inherited);
 }
 
 static void discard(struct tri_arena *arena) {
@@ -130,6 +139,11 @@ void tri_arena_destroy(struct tri_arena **handle) {
         return;
     struct tri_arena *arena = *handle;
     *handle = NULL;
+    if (trii_arena_is_inherited(arena)) { /* a forked child's copy: its lock may be held by a thread that is not here */
+        trii_registry_remove(arena);
+        discard(arena);
+        return;
+    }
     for (uint32_t i = 0; i < arena->slot_count; i++) /* nobody allocates beside us */
         trii_region_doom(arena, i, 0);
     trii_registry_bury(arena); /* before anybody else could finish it */
@@ -176,6 +190,8 @@ static tri_status drain_timeout(const struct tri_arena *arena, uint32_t claimed,
 tri_status tri_arena_drain(struct tri_arena *arena, uint64_t timeout_ns, struct tri_error *err) {
     uint64_t deadline = trii_sys_deadline(timeout_ns);
     tri_status status = TRI_OK;
+    if (trii_arena_is_inherited(arena))
+        return TRI_OK; /* nothing in flight is this process's */
     pthread_mutex_lock(&arena->lock);
     arena->drainers++;
     for (;;) {
@@ -205,6 +221,10 @@ tri_status tri_arena_drain(struct tri_arena *arena, uint64_t timeout_ns, struct 
 void tri_arena_stats(const struct tri_arena *arena, struct tri_arena_stats *out) {
     const struct trii_backing *backing = &arena->backing;
     pthread_mutex_t *lock = (pthread_mutex_t *)&arena->lock;
+    if (trii_arena_is_inherited(arena)) {
+        *out = (struct tri_arena_stats){.capacity_bytes = arena->capacity_bytes};
+        return;
+    }
     pthread_mutex_lock(lock);
     int64_t views = trii_load_relaxed(&arena->views);
     *out = (struct tri_arena_stats){

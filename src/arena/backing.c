@@ -76,14 +76,14 @@ tri_status trii_backing_open(struct trii_backing *backing, const struct tri_aren
     backing->segments = trii_calloc(TRII_SEGMENTS_MAX, sizeof *backing->segments);
     if (!backing->segments) {
         tri_status status = no_memory(backing, ENOMEM, "a table", TRII_SEGMENTS_MAX * sizeof *backing->segments, err);
-        trii_backing_close(backing);
+        trii_backing_close(backing, false);
         return status;
     }
     return TRI_OK;
 }
 
-void trii_backing_close(struct trii_backing *backing) {
-    if (backing->reserved)
+void trii_backing_close(struct trii_backing *backing, bool inherited) {
+    if (backing->reserved && !inherited)
         trii_sys_unmap(backing->reserved, backing->reserved_bytes);
     for (uint32_t i = 0; i < backing->segment_count; i++)
         trii_sys_close(backing->segments[i].fd);
@@ -91,14 +91,14 @@ void trii_backing_close(struct trii_backing *backing) {
     *backing = (struct trii_backing){.segment_count = 0};
 }
 
-/* Maps one segment behind the last. */
-static int add_segment(struct trii_backing *backing, uint32_t units, const char **what) {
+/* Maps one segment behind the last, from the pool of huge pages or from ordinary ones. */
+static int add_segment(struct trii_backing *backing, uint32_t units, bool pool, const char **what) {
     uint64_t bytes = bytes_of(backing, units);
     uint8_t *at = trii_backing_at(backing, backing->backed);
     int fd = -1, failed;
     *what = "a memfd";
     if (backing->kind == TRI_BACKING_MEMFD) {
-        failed = trii_sys_memfd(backing->label, bytes, backing->huge_pool, &fd);
+        failed = trii_sys_memfd(backing->label, bytes, pool, &fd);
         if (failed)
             return failed;
     }
@@ -107,11 +107,13 @@ static int add_segment(struct trii_backing *backing, uint32_t units, const char 
         failed = trii_sys_map_fd(at, bytes, fd, 0, TRII_PROT_READ_WRITE, false);
     else
         failed = trii_sys_map_private(at, bytes, TRII_PROT_READ_WRITE);
+    if (!failed && (failed = trii_sys_keep_from_child(at, bytes)) != 0)
+        trii_sys_unreserve(at, bytes);
     if (failed) {
         trii_sys_close(fd);
         return failed;
     }
-    if (backing->want_huge && !backing->huge_pool &&
+    if (backing->want_huge && !pool &&
         (!trii_sys_huge_policy(fd >= 0) || trii_sys_advise_huge(at, bytes) != 0))
         backing->huge_refused = true;
     backing->segments[backing->segment_count++] =
@@ -128,9 +130,12 @@ tri_status trii_backing_grow(struct trii_backing *backing, uint32_t units, struc
     uint64_t want = trii_max_u64(backing->backed, FIRST_SEGMENT_BYTES >> backing->unit_shift);
     want = trii_min_u64(trii_min_u64(trii_max_u64(want, units), most), room);
     const char *what = "";
-    int failed = add_segment(backing, (uint32_t)want, &what);
-    if (failed && want > units)
-        failed = add_segment(backing, units, &what); /* a pool of huge pages, or a limit, may still have this much */
+    bool pool = backing->huge_pool;
+    int failed = add_segment(backing, (uint32_t)want, pool, &what);
+    if (failed && want > units) /* the pool, or a limit on files, may still have this much */
+        failed = add_segment(backing, units, pool, &what);
+    if (failed && pool)
+        failed = add_segment(backing, (uint32_t)want, false, &what);
     return failed ? no_memory(backing, failed, what, bytes_of(backing, units), err) : TRI_OK;
 }
 

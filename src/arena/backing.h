@@ -44,7 +44,8 @@ struct trii_backing {
 /* Opens a reservation for `capacity_bytes` (rounded up to whole units); no segment yet. */
 tri_status trii_backing_open(struct trii_backing *backing, const struct tri_arena_params *params,
                              uint64_t capacity_bytes, struct tri_error *err);
-void trii_backing_close(struct trii_backing *backing);
+/* In a forked child (`inherited`) the segments' addresses may have been given to something else: they are left alone. */
+void trii_backing_close(struct trii_backing *backing, bool inherited);
 
 /* Adds a segment in which `units` fit. TRI_LIMIT when the capacity is used up (no text: the caller knows who holds
  * what), TRI_NO_MEMORY with text when the system refuses. */

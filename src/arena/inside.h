@@ -89,12 +89,21 @@ struct tri_arena {
     bool outlived;               /* lock: a claim was held after tri_arena_destroy() */
     uint32_t drainers;           /* lock */
     _Atomic uint32_t reclaimed;  /* lock to write; the word that drainers sleep on */
-    struct trii_slot *slots;     /* TRI_REGION_MAX of them */
+    struct trii_slot *slots;     /* TRI_REGION_MAX of them, and one that marks the process (below) */
 
     pthread_rwlock_t watch_lock;
     struct trii_region_watch *_Atomic watches; /* watch_lock to change or walk */
     struct tri_arena *next_buried;             /* registry */
 };
+
+/*
+ * Fork: parent and child would hand out the same pages of a memfd, each by its own records. So the segments are not
+ * mapped in the child, and the slots read as zero there: every handle is refused without a look at the process number.
+ * The record behind the last slot holds a 1 in the process that made the arena.
+ */
+static inline bool trii_arena_is_inherited(const struct tri_arena *arena) {
+    return !arena->slots || trii_load_relaxed(&arena->slots[TRI_REGION_MAX].word) == 0;
+}
 
 /* region.c. Under the lock: reclaims lingering slots whose claims have ended. */
 void trii_region_reap(struct tri_arena *arena);

@@ -67,6 +67,8 @@ static struct tri_arena *find_unused(void) {
     struct tri_arena *found = NULL;
     pthread_mutex_lock(&lock);
     for (struct tri_arena *arena = buried; arena && !found; arena = arena->next_buried) {
+        if (trii_arena_is_inherited(arena)) /* or only its synchronizer is left */
+            continue;
         pthread_mutex_lock(&arena->lock);
         trii_region_reap(arena);
         if (trii_arena_is_last(arena))

@@ -48,6 +48,10 @@ tri_status trii_report_handle(const struct tri_arena *arena, tri_handle handle, 
         return TRI_BAD_HANDLE;
     if (handle == TRI_HANDLE_NONE)
         return trii_fail(err, TRI_BAD_HANDLE, "arena \"%s\": TRI_HANDLE_NONE (0) names no region", arena->label);
+    if (trii_arena_is_inherited(arena))
+        return trii_fail(err, TRI_BAD_HANDLE,
+                         "arena \"%s\" belongs to the process that made it: a forked child can't use its regions",
+                         arena->label);
     if (trii_handle_arena(handle) != arena->id)
         return report_foreign(arena, handle, err);
     pthread_mutex_t *lock = (pthread_mutex_t *)&arena->lock;

@@ -177,6 +177,18 @@ void trii_space_give(struct trii_space *space, uint32_t first, uint32_t low, uin
     insert(space, first, units);
 }
 
+uint32_t trii_space_tagged(const struct trii_space *space, uint32_t first) {
+    uint32_t end = first + (uint32_t)space->table[first].span, tagged = 0;
+    for (uint32_t at = first; at < end; at += (uint32_t)space->table[at].run)
+        if (space->table[at].tag != 0)
+            tagged += (uint32_t)space->table[at].run;
+    return tagged;
+}
+
+void trii_space_clear_tags(struct trii_space *space, uint32_t first) {
+    set_run(space, first, (uint32_t)space->table[first].span, 0);
+}
+
 uint32_t trii_space_largest(const struct trii_space *space) {
     if (space->rows == 0)
         return 0;

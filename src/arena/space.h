@@ -53,6 +53,9 @@ void trii_space_add(struct trii_space *space, uint32_t first, uint32_t units);
 bool trii_space_take(struct trii_space *space, uint32_t units, uint32_t *first);
 /* Gives a taken span back with a tag and joins it with free neighbours inside its segment [low, high). */
 void trii_space_give(struct trii_space *space, uint32_t first, uint32_t low, uint32_t high, uint16_t tag);
+/* Of the free span at `first`: units whose tag is not 0; and making all tags 0. */
+uint32_t trii_space_tagged(const struct trii_space *space, uint32_t first);
+void trii_space_clear_tags(struct trii_space *space, uint32_t first);
 /* Units in the largest hole. */
 uint32_t trii_space_largest(const struct trii_space *space);
 

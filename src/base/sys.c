@@ -119,6 +119,14 @@ int trii_sys_discard(void *at, uint64_t bytes) {
     return madvise(at, (size_t)bytes, MADV_DONTNEED) == 0 ? 0 : errno;
 }
 
+int trii_sys_keep_from_child(void *at, uint64_t bytes) {
+    return madvise(at, (size_t)bytes, MADV_DONTFORK) == 0 ? 0 : errno;
+}
+
+int trii_sys_zero_in_child(void *at, uint64_t bytes) {
+    return madvise(at, (size_t)bytes, MADV_WIPEONFORK) == 0 ? 0 : errno;
+}
+
 int trii_sys_advise_huge(void *at, uint64_t bytes) {
     return madvise(at, (size_t)bytes, MADV_HUGEPAGE) == 0 ? 0 : errno;
 }

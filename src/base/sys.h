@@ -35,6 +35,9 @@ int trii_sys_present(void *at, uint64_t bytes, unsigned char *present);
 int trii_sys_next_data(int fd, uint64_t from, uint64_t *out);
 /* trii_sys_punch() for private pages. */
 int trii_sys_discard(void *at, uint64_t bytes);
+/* What a forked child finds there: nothing (private or shared pages); zeroed pages (private ones only). */
+int trii_sys_keep_from_child(void *at, uint64_t bytes);
+int trii_sys_zero_in_child(void *at, uint64_t bytes);
 int trii_sys_advise_huge(void *at, uint64_t bytes);
 /* True when the system's policy lets advice have an effect on memfd pages (shared) or private ones. */
 bool trii_sys_huge_policy(bool shared);

@@ -59,6 +59,7 @@ static void path_text(const struct trii_json *json, char *text, size_t bytes) {
         snprintf(text + used, bytes - used, ": ");
 }
 
+TRI_PRINTF(3, 0)
 static tri_status complain(const struct trii_json *json, bool of_key, const char *format, va_list args) {
     char path[160], sentence[TRI_ERROR_MESSAGE_BYTES];
     struct trii_spot spot = trii_locate(json->text, json->bytes, json->path, depth(json), of_key);

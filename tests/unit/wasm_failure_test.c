@@ -12,8 +12,8 @@
 #define HEIGHT 17u
 
 /* Opens, looks at a byte, runs the guest twice, closes. Whatever fails is answered. */
-static tri_status live(struct tri_arena *arena, struct trii_region *image, struct tri_error *err) {
-    struct tri_engine_params params = {.struct_bytes = sizeof params, .cache_dir = ""};
+static tri_status live(struct tri_arena *arena, struct trii_region *image, const char *cache, struct tri_error *err) {
+    struct tri_engine_params params = {.struct_bytes = sizeof params, .cache_dir = cache};
     const struct trii_op *op = trii_op_get(TRII_OP_VIGNETTE);
     struct trii_stage stage = {.name = "darken", .op = op, .operand_count = 2, .in_place = true};
     struct trii_prepared *prepared = NULL;
@@ -54,7 +54,7 @@ static size_t threads(void) {
     return n;
 }
 
-static void fail_each(enum trii_fault kind, const char *name) {
+static void fail_each(enum trii_fault kind, const char *name, const char *cache) {
     struct tri_arena_params arena_params = {.struct_bytes = sizeof arena_params};
     struct tri_error err = {0};
     struct tri_arena *arena;
@@ -71,12 +71,12 @@ static void fail_each(enum trii_fault kind, const char *name) {
     assert_ok(tri_arena_create(&arena_params, &arena, &err));
     assert_ok(tri_arena_allocate_shared(arena, WIDTH * HEIGHT * 4, &handle, &err));
     assert_ok(trii_arena_resolve(arena, handle, &image, &err));
-    assert_ok(live(arena, &image, &err)); /* once in peace: the library's own one-time work */
+    assert_ok(live(arena, &image, cache, &err)); /* once in peace: the library's own one-time work */
     size_t before = threads(), failures = 0;
     for (uint64_t n = 0;; n++) {
         err = (struct tri_error){0};
         trii_fault_arm(kind, n);
-        tri_status status = live(arena, &image, &err);
+        tri_status status = live(arena, &image, cache, &err);
         bool fired = trii_fault_disarm(kind);
         if (status != TRI_OK) {
             assert_true(fired);
@@ -97,10 +97,20 @@ static void fail_each(enum trii_fault kind, const char *name) {
     tri_arena_destroy(&arena);
 }
 
+/* A cache with the compiled guest in it: other code runs, and losing the cache is never a failure. */
+static void with_a_cache(enum trii_fault kind, const char *name) {
+    char root[] = "/tmp/tripoint-wasm-failure-XXXXXX", command[64];
+    assert_non_null(mkdtemp(root));
+    fail_each(kind, name, root);
+    snprintf(command, sizeof command, "rm -rf '%s'", root);
+    assert_int_equal(system(command), 0);
+}
+
 #define FAILS(kind)                                                                              \
     static void every_##kind##_fails_once(void **state) {                                        \
         (void)state;                                                                             \
-        fail_each(TRII_FAULT_##kind, #kind);                                                     \
+        fail_each(TRII_FAULT_##kind, #kind, "");                                                 \
+        with_a_cache(TRII_FAULT_##kind, #kind " with a cache");                                  \
     }
 FAILS(ALLOC)
 FAILS(MMAP)

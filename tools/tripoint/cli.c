@@ -43,4 +43,6 @@ const char *cli_bytes(uint64_t bytes, char *text, size_t text_bytes) {
 void cli_engine_params(struct tri_engine_params params[TRI_TECHNOLOGY_COUNT]) {
     for (int i = 0; i < TRI_TECHNOLOGY_COUNT; i++)
         params[i] = (struct tri_engine_params){.struct_bytes = sizeof *params, .may_set_environment = true};
+    if (tri_engine_choose_driver(&params[TRI_TECHNOLOGY_WEBGPU], NULL) != TRI_OK)
+        return; /* a webgpu engine that is needed will say what is missing */
 }

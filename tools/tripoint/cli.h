@@ -25,7 +25,7 @@ double cli_now_ms(void);
 /* "8.3 MB", "0 bytes". Writes into `text` and returns it. */
 const char *cli_bytes(uint64_t bytes, char *text, size_t text_bytes);
 
-/* How the engines of the command are opened: the Vulkan driver may be chosen for it, since it has no threads yet. */
+/* How the engines of the command are opened. Chooses the Vulkan driver, so it must be called before there are threads. */
 void cli_engine_params(struct tri_engine_params params[TRI_TECHNOLOGY_COUNT]);
 
 #endif

@@ -95,6 +95,12 @@ static tri_status as_chosen(const struct tri_engine_params *params, const char *
     return status;
 }
 
+/* Whether tri_engine_choose_driver() has offered the CPU driver beside the machine's own. */
+static bool is_offered(const char *icd) {
+    const char *added = getenv("VK_ADD_DRIVER_FILES");
+    return added && strcmp(added, icd) == 0;
+}
+
 static tri_status from_setup(const struct tri_engine_params *params, struct trii_gpu_driver *out,
                              struct tri_error *err) {
     char *icd;
@@ -102,7 +108,7 @@ static tri_status from_setup(const struct tri_engine_params *params, struct trii
     if (trii_gpu_lavapipe("lvp_icd.json", &icd, &missing) != TRI_OK)
         return trii_fail(err, TRI_ENGINE_UNAVAILABLE, "no GPU answers, and the CPU driver is missing: %s",
                          missing.message);
-    tri_status status = choose_cpu_driver(params, icd, err);
+    tri_status status = is_offered(icd) ? TRI_OK : choose_cpu_driver(params, icd, err);
     trii_free(icd);
     if (status == TRI_OK)
         *out = (struct trii_gpu_driver){.from_setup = true, .cpu_only = true};
@@ -151,5 +157,35 @@ tri_status trii_gpu_driver(const struct tri_engine_params *params, unsigned atte
     tri_status status = choose(params, attempt, out, err);
     if (status == TRI_OK)
         out->may_hush = params->may_set_environment;
+    return status;
+}
+
+/* Beside a GPU the CPU driver is only offered: the loader then lists both, and no later attempt has to change the
+ * environment while other threads read it. */
+static tri_status offer_cpu_driver(const struct tri_engine_params *params, const char *icd, struct tri_error *err) {
+    if (getenv("VK_ADD_DRIVER_FILES"))
+        return TRI_OK;
+    tri_status status = preload_libdrm(err);
+    if (status != TRI_OK)
+        return status;
+    choose_shader_cache(params->cache_dir);
+    if (setenv("VK_ADD_DRIVER_FILES", icd, 1) != 0)
+        return trii_fail(err, TRI_NO_MEMORY, "no memory to offer the Vulkan driver");
+    return TRI_OK;
+}
+
+tri_status tri_engine_choose_driver(const struct tri_engine_params *params, struct tri_error *err) {
+    static const struct tri_engine_params defaults = {.struct_bytes = sizeof defaults};
+    const char *name;
+    char *icd;
+    params = params ? params : &defaults;
+    if (user_choice(&name))
+        return TRI_OK;
+    tri_status status = trii_gpu_lavapipe("lvp_icd.json", &icd, err);
+    if (status != TRI_OK)
+        return status;
+    status = !params->cpu_driver && gpu_in_sight() ? offer_cpu_driver(params, icd, err)
+                                                   : choose_cpu_driver(params, icd, err);
+    trii_free(icd);
     return status;
 }
