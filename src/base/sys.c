@@ -55,12 +55,26 @@ int trii_sys_memfd(const char *name, uint64_t bytes, bool huge, int *out) {
     return 0;
 }
 
+/* mmap over a reservation can fail when the kernel has already taken the reservation away (a pool of huge pages that
+ * has too few left): the hole would be given to the next mmap of anybody, a library, say. It is reserved again unless
+ * somebody is there already. */
+static void mend(void *at, uint64_t bytes) {
+    void *got = mmap(at, (size_t)bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
+                     0);
+    if (got != MAP_FAILED && got != at) /* before Linux 4.17 the address is only a wish */
+        munmap(got, (size_t)bytes);
+}
+
 static int map(void *at, uint64_t bytes, int protection, int flags, int fd, uint64_t offset, void **out) {
     if (trii_fault_now(TRII_FAULT_MMAP))
         return ENOMEM;
     void *got = mmap(at, (size_t)bytes, protection, flags, fd, (off_t)offset);
-    if (got == MAP_FAILED)
-        return errno;
+    if (got == MAP_FAILED) {
+        int failed = errno;
+        if (flags & MAP_FIXED)
+            mend(at, bytes);
+        return failed;
+    }
     if (out)
         *out = got;
     return 0;
