@@ -323,7 +323,30 @@ static void threads_share_an_engine(void **state) {
     wasm_close(&world);
 }
 
-/* ---- private arenas ---- */
+/* ---- other backings ---- */
+
+/* Where the system has a pool of huge pages, mappings are possible at multiples of one only; else this is as above. */
+static void huge_pages_reach_the_window_too(void **state) {
+    struct wasm_world world = {0};
+    struct tri_error err = {0};
+    struct tri_arena_params arena = {.struct_bytes = sizeof arena, .huge_pages = true};
+    struct tri_engine_params params = {.struct_bytes = sizeof params, .cache_dir = ""};
+    uint8_t byte = 0;
+    (void)state;
+    need_guest();
+    assert_ok(tri_arena_create(&arena, &world.arena, &err));
+    if (tri_engine_open(world.arena, TRI_TECHNOLOGY_WASM, &params, &world.engine, &err) != TRI_OK) {
+        tri_arena_destroy(&world.arena);
+        skip_because("%s", err.message);
+    }
+    world.wasm = (struct trii_wasm *)world.engine;
+    world.in = wasm_region(&world, 9000, "huge");
+    assert_ok(tri_engine_poke(world.engine, world.in.handle, 8999, 7, &err));
+    assert_ok(tri_engine_peek(world.engine, world.in.handle, 8999, &byte, &err));
+    assert_int_equal(byte, 7);
+    expect_vignette(&world, 33, 47, 0.6);
+    wasm_close(&world);
+}
 
 static void a_private_arena_is_staged_and_the_ledger_says_so(void **state) {
     struct wasm_world world;
@@ -408,6 +431,7 @@ int main(void) {
         cmocka_unit_test(a_run_allocates_nothing),
         cmocka_unit_test(a_missing_guest_file_is_told),
         cmocka_unit_test(threads_share_an_engine),
+        cmocka_unit_test(huge_pages_reach_the_window_too),
         cmocka_unit_test(a_private_arena_is_staged_and_the_ledger_says_so),
         cmocka_unit_test(compiled_guests_are_cached_and_damage_is_noticed),
     };

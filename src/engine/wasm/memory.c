@@ -6,11 +6,12 @@
 /* One guest's memory. Created by Wasmtime's call, deleted with the store. */
 struct linear {
     const struct trii_wasmtime *w;
+    void *map; /* MAP_BYTES; base is the first multiple of ALIGN in it */
     uint8_t *base;
     size_t bytes; /* memory.size */
 };
 
-#define MAP_BYTES (TRII_WASM_SPACE + TRII_WASM_GUARD)
+#define MAP_BYTES (TRII_WASM_ALIGN + TRII_WASM_SPACE + TRII_WASM_GUARD)
 
 static uint8_t *linear_get(void *env, size_t *bytes, size_t *capacity) {
     struct linear *linear = env;
@@ -34,14 +35,14 @@ static wasmtime_error_t *linear_grow(void *env, size_t bytes) {
 
 static void linear_free(void *env) {
     struct linear *linear = env;
-    trii_sys_unmap(linear->base, MAP_BYTES);
+    trii_sys_unmap(linear->map, MAP_BYTES);
     trii_free(linear);
 }
 
 static wasmtime_error_t *linear_new(void *env, const wasm_memorytype_t *type, size_t minimum, size_t maximum,
                                     size_t reserved, size_t guard, wasmtime_linear_memory_t *out) {
     const struct trii_wasmtime *w = env;
-    void *base;
+    void *map;
     (void)type;
     (void)maximum;
     if (reserved != TRII_WASM_SPACE || guard != TRII_WASM_GUARD)
@@ -51,11 +52,12 @@ static wasmtime_error_t *linear_new(void *env, const wasm_memorytype_t *type, si
     struct linear *linear = trii_calloc(1, sizeof *linear);
     if (!linear)
         return w->wasmtime_error_new("no memory for a guest's memory");
-    if (trii_sys_reserve(MAP_BYTES, &base) != 0) {
+    if (trii_sys_reserve(MAP_BYTES, &map) != 0) {
         trii_free(linear);
         return w->wasmtime_error_new("no address space for a guest's memory (8 GiB; is there a ulimit -v?)");
     }
-    *linear = (struct linear){.w = w, .base = base, .bytes = minimum};
+    uint8_t *base = (uint8_t *)(((uintptr_t)map + TRII_WASM_ALIGN - 1) & ~(uintptr_t)(TRII_WASM_ALIGN - 1));
+    *linear = (struct linear){.w = w, .map = map, .base = base, .bytes = minimum};
     if (minimum > 0 && trii_sys_protect(base, minimum, TRII_PROT_READ_WRITE) != 0) {
         linear_free(linear);
         return w->wasmtime_error_new("no memory to open a guest's memory");

@@ -21,6 +21,8 @@
 #define TRII_WASM_WINDOW ((uint64_t)2 << 30)
 #define TRII_WASM_SPACE ((uint64_t)4 << 30)
 #define TRII_WASM_GUARD ((uint64_t)4 << 30)
+/* Memories begin at a multiple of this, so that pages from a pool of huge pages can be mapped into the window. */
+#define TRII_WASM_ALIGN ((uint64_t)2 << 20)
 /* The most a guest's own memory grows to; then memory.grow answers -1, as it would on a small machine. */
 #define TRII_WASM_HEAP_MAX ((uint64_t)256 << 20)
 

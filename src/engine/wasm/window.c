@@ -58,9 +58,22 @@ static uint64_t end_of(const struct trii_wasm_view *view) {
     return view->address + view->region.mapped_bytes;
 }
 
+/* Pages from a pool of huge pages can be mapped at multiples of a huge page only. Regions of such arenas are made of
+ * whole ones, and where another region looks the same, nothing is lost by treating it so. */
+static uint64_t alignment_of(const struct trii_region *region) {
+    return region->mapped_bytes % TRII_WASM_ALIGN == 0 && region->fd_offset % TRII_WASM_ALIGN == 0 ? TRII_WASM_ALIGN
+                                                                                                  : PAGE;
+}
+
+static uint64_t align_up(uint64_t address, uint64_t alignment) {
+    return (address + alignment - 1) & ~(alignment - 1); /* addresses lie below SPACE + a region: no overflow */
+}
+
 /* The lowest hole that leaves a closed page on either side: its address and where in the order it belongs. */
-static bool find_hole(const struct trii_window *window, uint64_t bytes, uint64_t *address, size_t *position) {
-    uint64_t begin = TRII_WASM_WINDOW + PAGE;
+static bool find_hole(const struct trii_window *window, const struct trii_region *region, uint64_t *address,
+                      size_t *position) {
+    const uint64_t bytes = region->mapped_bytes, alignment = alignment_of(region);
+    uint64_t begin = align_up(TRII_WASM_WINDOW + PAGE, alignment);
     for (size_t i = 0; i <= window->count; i++) {
         uint64_t end = i < window->count ? window->order[i]->address : TRII_WASM_SPACE;
         if (end >= begin + PAGE && bytes <= end - PAGE - begin) {
@@ -69,7 +82,7 @@ static bool find_hole(const struct trii_window *window, uint64_t bytes, uint64_t
             return true;
         }
         if (i < window->count)
-            begin = end_of(window->order[i]) + PAGE;
+            begin = align_up(end_of(window->order[i]) + PAGE, alignment);
     }
     return false;
 }
@@ -152,7 +165,7 @@ tri_status trii_window_view(struct trii_window *window, const struct trii_region
     }
     uint64_t address;
     size_t at;
-    while (!find_hole(window, region->mapped_bytes, &address, &at))
+    while (!find_hole(window, region, &address, &at))
         if (!evict(window))
             return full(window, region, err);
     if (!make_room(window) || !(view = trii_calloc(1, sizeof *view)))
