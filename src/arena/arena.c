@@ -97,6 +97,8 @@ static tri_status open_parts(struct tri_arena *arena, const struct tri_arena_par
 
 tri_status tri_arena_create(const struct tri_arena_params *given, struct tri_arena **out, struct tri_error *err) {
     struct tri_arena_params params;
+    if (!out)
+        return trii_report_null("the place for the arena", err);
     tri_status status = read_params(given, &params, err);
     if (status != TRI_OK)
         return status;
@@ -190,6 +192,8 @@ static tri_status drain_timeout(const struct tri_arena *arena, uint32_t claimed,
 tri_status tri_arena_drain(struct tri_arena *arena, uint64_t timeout_ns, struct tri_error *err) {
     uint64_t deadline = trii_sys_deadline(timeout_ns);
     tri_status status = TRI_OK;
+    if (!arena)
+        return trii_report_null("the arena", err);
     if (trii_arena_is_inherited(arena))
         return TRI_OK; /* nothing in flight is this process's */
     pthread_mutex_lock(&arena->lock);
@@ -219,10 +223,15 @@ tri_status tri_arena_drain(struct tri_arena *arena, uint64_t timeout_ns, struct 
 /* ---- what it is ---- */
 
 void tri_arena_stats(const struct tri_arena *arena, struct tri_arena_stats *out) {
+    if (!out)
+        return;
+    *out = (struct tri_arena_stats){.capacity_bytes = 0};
+    if (!arena)
+        return;
     const struct trii_backing *backing = &arena->backing;
     pthread_mutex_t *lock = (pthread_mutex_t *)&arena->lock;
     if (trii_arena_is_inherited(arena)) {
-        *out = (struct tri_arena_stats){.capacity_bytes = arena->capacity_bytes};
+        out->capacity_bytes = arena->capacity_bytes;
         return;
     }
     pthread_mutex_lock(lock);
@@ -243,7 +252,7 @@ void tri_arena_stats(const struct tri_arena *arena, struct tri_arena_stats *out)
 }
 
 struct tri_sync *tri_arena_sync(struct tri_arena *arena) {
-    return arena->sync;
+    return arena ? arena->sync : NULL;
 }
 
 struct trii_ledger *trii_arena_ledger(const struct tri_arena *arena) {

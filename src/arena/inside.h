@@ -115,6 +115,8 @@ bool trii_arena_is_last(struct tri_arena *arena);
 void trii_arena_finish(struct tri_arena *arena);
 
 /* report.c: the sentences. */
+/* A pointer that must not be NULL was: `what` says which. */
+tri_status trii_report_null(const char *what, struct tri_error *err);
 tri_status trii_report_handle(const struct tri_arena *arena, tri_handle handle, struct tri_error *err);
 /* Under the lock. */
 tri_status trii_report_exhausted(const struct tri_arena *arena, uint64_t bytes, const char *label,

@@ -100,6 +100,8 @@ static struct tri_arena *unconst(const struct tri_arena *arena) {
 tri_status tri_region_info(const struct tri_arena *arena, tri_handle region, struct tri_region_info *out,
                            struct tri_error *err) {
     struct trii_region r;
+    if (!arena || !out)
+        return trii_report_null(arena ? "the place for the answer" : "the arena", err);
     tri_status status = trii_arena_pin(unconst(arena), region, &r, err);
     if (status != TRI_OK)
         return status;
@@ -120,6 +122,8 @@ tri_status tri_region_set_layout(struct tri_arena *arena, tri_handle region, con
                                  struct tri_error *err) {
     struct trii_region r;
     uint64_t needed;
+    if (!arena || !layout)
+        return trii_report_null(arena ? "the layout" : "the arena", err);
     tri_status status = trii_arena_pin(arena, region, &r, err);
     if (status != TRI_OK)
         return status;
@@ -146,6 +150,8 @@ tri_status tri_region_layout(const struct tri_arena *arena, tri_handle region, s
                              struct tri_error *err) {
     struct tri_arena *own = unconst(arena);
     struct trii_region r;
+    if (!arena || !out)
+        return trii_report_null(arena ? "the place for the layout" : "the arena", err);
     tri_status status = trii_arena_pin(own, region, &r, err);
     if (status != TRI_OK)
         return status;
@@ -159,7 +165,7 @@ tri_status tri_region_layout(const struct tri_arena *arena, tri_handle region, s
 
 void tri_region_prefault(struct tri_arena *arena, tri_handle handle) {
     struct trii_region region;
-    if (trii_arena_pin(arena, handle, &region, NULL) != TRI_OK)
+    if (!arena || trii_arena_pin(arena, handle, &region, NULL) != TRI_OK)
         return;
     (void)trii_sys_populate(region.bytes, region.mapped_bytes); /* a hint */
     trii_arena_unpin(arena, region.index);

@@ -162,6 +162,8 @@ tri_status tri_region_allocate(struct tri_arena *arena, const struct tri_region_
                                struct tri_error *err) {
     struct wish wish = {.units = 0};
     uint32_t index = TRII_SLOT_NONE;
+    if (!arena || !out)
+        return trii_report_null(arena ? "the place for the handle" : "the arena", err);
     tri_status status = read_wish(arena, params, &wish, err);
     if (status != TRI_OK)
         return status;
@@ -268,6 +270,8 @@ bool trii_region_doom(struct tri_arena *arena, uint32_t index, uint32_t generati
 }
 
 tri_status tri_arena_free_shared(struct tri_arena *arena, tri_handle region, struct tri_error *err) {
+    if (!arena)
+        return trii_report_null("the arena", err);
     if (trii_handle_arena(region) != arena->id || trii_handle_generation(region) == 0 ||
         !trii_region_doom(arena, trii_handle_index(region), trii_handle_generation(region)))
         return trii_report_handle(arena, region, err);

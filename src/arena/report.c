@@ -10,6 +10,10 @@
 
 #define NAMED_MAX 3 /* holders named in an error */
 
+tri_status trii_report_null(const char *what, struct tri_error *err) {
+    return trii_fail(err, TRI_INVALID_ARGUMENT, "arena: %s must not be NULL", what);
+}
+
 static tri_status report_foreign(const struct tri_arena *arena, tri_handle handle, struct tri_error *err) {
     char other[TRI_LABEL_BYTES];
     if (trii_registry_label(trii_handle_arena(handle), other))

@@ -27,6 +27,8 @@ tri_status tri_host_view_begin(struct tri_arena *arena, tri_handle region, enum 
                                const struct tri_wait *wait, struct tri_host_view *out, struct tri_error *err) {
     struct trii_region r;
     tri_claim held = TRI_CLAIM_NONE;
+    if (!arena || !out)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "host view: %s must not be NULL", arena ? "the view" : "the arena");
     if (access != TRI_ACCESS_READ && access != TRI_ACCESS_WRITE && access != TRI_ACCESS_READ_WRITE)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "host view: %d is not an access", (int)access);
     tri_status status = trii_arena_pin(arena, region, &r, err);
@@ -49,6 +51,8 @@ tri_status tri_host_view_begin(struct tri_arena *arena, tri_handle region, enum 
 
 tri_status tri_host_view_end(struct tri_arena *arena, struct tri_host_view *view, struct tri_error *err) {
     uint32_t index;
+    if (!arena || !view)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "host view: %s must not be NULL", arena ? "the view" : "the arena");
     if (view->claim == TRI_CLAIM_NONE)
         return trii_fail(err, TRI_BAD_CLAIM, "host view: it was ended before, or never begun");
     if (!trii_arena_index_of(arena, view->region, &index))

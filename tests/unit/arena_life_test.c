@@ -73,6 +73,26 @@ static void a_claimed_region_is_doomed_not_reused(void **state) {
     tri_arena_destroy(&arena);
 }
 
+static void poison_goes_with_the_region(void **state) {
+    (void)state;
+    struct tri_error err = {0};
+    const struct tri_error cause = {.status = TRI_TRAP, .message = "the guest trapped"};
+    struct tri_arena *arena = make(0);
+    struct tri_host_view view = {.read = NULL};
+    tri_handle a = allocate(arena, 1);
+    assert_ok(tri_host_view_begin(arena, a, TRI_ACCESS_WRITE, NULL, &view, &err));
+    assert_ok(tri_sync_poison(tri_arena_sync(arena), view.claim, &cause, &err));
+    assert_ok(tri_host_view_end(arena, &view, &err));
+    assert_status(tri_host_view_begin(arena, a, TRI_ACCESS_READ, NULL, &view, &err), TRI_POISONED);
+    assert_string_equal(err.region, "region 0");
+    assert_ok(tri_arena_free_shared(arena, a, &err));
+    tri_handle b = allocate(arena, 1);
+    assert_int_equal(b >> 32, a >> 32); /* the same word */
+    assert_ok(tri_host_view_begin(arena, b, TRI_ACCESS_READ, NULL, &view, &err));
+    assert_ok(tri_host_view_end(arena, &view, &err));
+    tri_arena_destroy(&arena);
+}
+
 /* ---- watchers ---- */
 
 struct watcher {
@@ -230,6 +250,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pinned_region_is_doomed_not_reused),
         cmocka_unit_test(a_claimed_region_is_doomed_not_reused),
+        cmocka_unit_test(poison_goes_with_the_region),
         cmocka_unit_test(watchers_are_told_and_may_let_go),
         cmocka_unit_test(drain_is_immediate_when_nothing_is_in_flight),
         cmocka_unit_test(drain_says_what_it_waits_for),

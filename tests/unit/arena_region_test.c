@@ -159,6 +159,40 @@ static void parameters_out_of_range_are_refused(void **state) {
     tri_arena_destroy(&arena);
 }
 
+static void null_is_answered(void **state) {
+    (void)state;
+    struct tri_error err = {0};
+    struct tri_arena *arena = make(0, TRI_BACKING_MEMFD);
+    struct tri_layout layout = tri_layout_bytes(1);
+    struct tri_region_info info;
+    struct tri_arena_stats stats = {.capacity_bytes = 9};
+    struct tri_host_view view = {.read = NULL};
+    tri_handle a = TRI_HANDLE_NONE;
+    assert_status(tri_arena_create(NULL, NULL, &err), TRI_INVALID_ARGUMENT);
+    assert_status(tri_arena_allocate_shared(NULL, 1, &a, &err), TRI_INVALID_ARGUMENT);
+    assert_status(tri_arena_allocate_shared(arena, 1, NULL, &err), TRI_INVALID_ARGUMENT);
+    assert_status(tri_region_allocate(arena, NULL, &a, &err), TRI_INVALID_ARGUMENT);
+    assert_status(tri_arena_free_shared(NULL, a, &err), TRI_INVALID_ARGUMENT);
+    assert_status(tri_region_info(NULL, a, &info, &err), TRI_INVALID_ARGUMENT);
+    assert_status(tri_region_info(arena, a, NULL, &err), TRI_INVALID_ARGUMENT);
+    assert_status(tri_region_set_layout(NULL, a, &layout, &err), TRI_INVALID_ARGUMENT);
+    assert_status(tri_region_set_layout(arena, a, NULL, &err), TRI_INVALID_ARGUMENT);
+    assert_status(tri_region_layout(NULL, a, &layout, &err), TRI_INVALID_ARGUMENT);
+    assert_status(tri_region_layout(arena, a, NULL, &err), TRI_INVALID_ARGUMENT);
+    assert_status(tri_arena_drain(NULL, 0, &err), TRI_INVALID_ARGUMENT);
+    assert_status(tri_host_view_begin(NULL, a, TRI_ACCESS_READ, NULL, &view, &err), TRI_INVALID_ARGUMENT);
+    assert_status(tri_host_view_begin(arena, a, TRI_ACCESS_READ, NULL, NULL, &err), TRI_INVALID_ARGUMENT);
+    assert_status(tri_host_view_end(NULL, &view, &err), TRI_INVALID_ARGUMENT);
+    assert_status(tri_host_view_end(arena, NULL, &err), TRI_INVALID_ARGUMENT);
+    assert_int_equal(tri_arena_trim(NULL), 0);
+    assert_null(tri_arena_sync(NULL));
+    tri_region_prefault(NULL, a);
+    tri_arena_stats(arena, NULL);
+    tri_arena_stats(NULL, &stats);
+    assert_int_equal(stats.capacity_bytes, 0);
+    tri_arena_destroy(&arena);
+}
+
 static bool all_bytes_are(const uint8_t *bytes, uint64_t count, uint8_t value) {
     for (uint64_t i = 0; i < count; i++)
         if (bytes[i] != value)
@@ -295,6 +329,7 @@ int main(void) {
         cmocka_unit_test(no_made_up_handle_reaches_a_region),
         cmocka_unit_test(a_layout_belongs_to_the_value_and_must_fit),
         cmocka_unit_test(parameters_out_of_range_are_refused),
+        cmocka_unit_test(null_is_answered),
         cmocka_unit_test(pages_are_zero_whoever_had_them),
         cmocka_unit_test(exhaustion_names_the_holders),
         cmocka_unit_test(segments_come_as_they_are_needed),
