@@ -16,7 +16,7 @@
 #include "engine/wasm/memory.h"
 #include "tripoint_guest.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <string.h>
 
 _Static_assert(sizeof(struct tripoint_operand) == 80 && sizeof(struct tripoint_call) == 16 + 8 * 80 + 12 * 8,
@@ -128,27 +128,39 @@ static tri_status map_all(struct trii_prepared *p, struct tri_error *err) {
     return status;
 }
 
-/* Has the kernel fill the page tables now rather than fault by fault in the first frame. Best effort: a kernel that
- * can't leaves it to the first frame. */
+/* Closes what a guest was granted. Where the kernel refuses, the guest goes, and the whole mapping with it. */
+static void revoke(struct trii_wasm *wasm, struct trii_wasm_guest *guest, const struct trii_grants *grants) {
+    for (size_t g = 0; g < grants->count && guest->store; g++)
+        if (trii_window_protect(&wasm->host.window, grants->item[g].view, guest->number, TRII_PROT_NONE, NULL) !=
+            TRI_OK)
+            trii_guest_stop(guest);
+}
+
+/* Has the kernel fill the page tables now rather than fault by fault in the first frame, and finds out whether the pages
+ * are to be had at all: a guest that touches one which is not gets SIGBUS, which is no trap. A kernel before 5.14 answers
+ * EINVAL and leaves both to the first frame. */
+static tri_status populate(struct trii_prepared *p, size_t g, struct tri_error *err) {
+    const struct trii_wasm_view *view = p->grants.item[g].view;
+    uint64_t bytes = trii_max_u64(p->bytes_in[g], p->bytes_out[g]);
+    if (!trii_align_up(bytes, TRI_PAGE_BYTES, &bytes) || bytes == 0)
+        return TRI_OK;
+    int failed = trii_sys_populate(trii_window_bytes(&p->wasm->host.window, view, p->guest->number), bytes);
+    if (failed == ENOMEM || failed == EFAULT)
+        return trii_fail(err, TRI_NO_MEMORY, "there is no memory behind the pages of '%s'", view->region.label);
+    return TRI_OK;
+}
+
 static tri_status warm(struct trii_prepared *p, struct tri_error *err) {
     struct trii_window *window = &p->wasm->host.window;
-    for (size_t g = 0; g < p->grants.count; g++) {
+    tri_status status = TRI_OK;
+    for (size_t g = 0; g < p->grants.count && status == TRI_OK; g++) {
         struct trii_wasm_view *view = p->grants.item[g].view;
-        uint64_t bytes;
-        if (!trii_align_up(trii_max_u64(p->bytes_in[g], p->bytes_out[g]), TRI_PAGE_BYTES, &bytes))
-            continue;
-        tri_status status = trii_window_protect(window, view, p->guest->number, TRII_PROT_READ_WRITE, err);
-        if (status != TRI_OK)
-            return status;
-        trii_sys_populate(trii_window_bytes(window, view, p->guest->number),
-                          trii_min_u64(bytes, view->region.mapped_bytes));
-        status = trii_window_protect(window, view, p->guest->number, TRII_PROT_NONE, err);
-        if (status != TRI_OK) {
-            trii_guest_stop(p->guest);
-            return status;
-        }
+        status = trii_window_protect(window, view, p->guest->number, TRII_PROT_READ_WRITE, err);
+        if (status == TRI_OK)
+            status = populate(p, g, err);
     }
-    return TRI_OK;
+    revoke(p->wasm, p->guest, &p->grants);
+    return status;
 }
 
 /* An instance with everything in its place: at prepare, and again after a trap took the last one. */
@@ -233,14 +245,6 @@ static void stage_out(struct trii_prepared *p) {
             stage_copy(p->wasm, p->stage->name, &view->region, view->region.bytes,
                        trii_window_bytes(window, view, p->guest->number), p->bytes_out[g]);
     }
-}
-
-/* Closes what a guest was granted. Where the kernel refuses, the guest goes, and the whole mapping with it. */
-static void revoke(struct trii_wasm *wasm, struct trii_wasm_guest *guest, const struct trii_grants *grants) {
-    for (size_t g = 0; g < grants->count && guest->store; g++)
-        if (trii_window_protect(&wasm->host.window, grants->item[g].view, guest->number, TRII_PROT_NONE, NULL) !=
-            TRI_OK)
-            trii_guest_stop(guest);
 }
 
 /* ---- submit ---- */
