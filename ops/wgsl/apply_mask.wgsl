@@ -1,5 +1,5 @@
-// apply_mask: the arithmetic of ops/host/plain.c, step by step, so that both agree to the bit. One invocation does four
-// pixels of a row: as one vector where the width is a multiple of four, one by one with a tail for any other width.
+// apply_mask: the arithmetic of ops/host/plain.c, step by step, so that both agree to the bit. One invocation does eight
+// pixels of a row: as two vectors where the width is a multiple of four, one by one with a tail for any other width.
 
 struct Job {
     mask: vec2u,     // width, height of the mask
@@ -12,8 +12,11 @@ struct Job {
 
 // A mask larger than one binding comes as four windows of 128 MiB; else all four are the whole mask.
 override split: bool = false;
-// The mask is at least four times narrower than the image: four pixels see at most three of its columns.
-override narrow: bool = false;
+// Some dimension is 2^23 or more.
+override huge: bool = false;
+// The mask is so much narrower than the image that four, or eight, pixels see at most three of its columns.
+override narrow4: bool = false;
+override narrow8: bool = false;
 
 @group(0) @binding(0) var<uniform> job: Job;
 @group(0) @binding(1) var<storage, read> mask0: array<f32>;
@@ -43,50 +46,105 @@ fn cells(row: u32, x: vec4u) -> vec4f {
     return vec4f(cell(row + x.x), cell(row + x.y), cell(row + x.z), cell(row + x.w));
 }
 
-// The mask at pixels x ... x + 3 of row y, between 0 and 1; what is not a number counts as 0.
-fn sampled(x: u32, y: u32) -> vec4f {
-    let last = job.mask - 1u;
-    let fy = clamp((f32(y) + 0.5) * job.scale.y - 0.5, 0.0, f32(last.y));
-    let row = u32(fy);
-    let above = row * job.mask.x;
-    let below = min(row + 1u, last.y) * job.mask.x;
-    let wy = fy - f32(row);
-    let fx = clamp((vec4f(vec4u(x) + vec4u(0u, 1u, 2u, 3u)) + 0.5) * job.scale.x - 0.5, vec4f(0.0), vec4f(f32(last.x)));
-    let lower = vec4u(fx);
-    let wx = fx - vec4f(lower);
-    var left: vec4f;
-    var right: vec4f;
-    if (narrow) {
-        let c = vec3u(lower.x, min(lower.x + 1u, last.x), min(lower.x + 2u, last.x));
-        let a = vec3f(cell(above + c.x), cell(above + c.y), cell(above + c.z));
-        let b = vec3f(cell(below + c.x), cell(below + c.y), cell(below + c.z));
-        let v = a + (b - a) * wy;
-        let second = lower > vec4u(lower.x);
-        left = select(vec4f(v.x), vec4f(v.y), second);
-        right = select(vec4f(v.y), vec4f(v.z), second);
-    } else {
-        let upper = min(lower + 1u, vec4u(last.x));
-        let a = cells(above, lower);
-        left = a + (cells(below, lower) - a) * wy;
-        let b = cells(above, upper);
-        right = b + (cells(below, upper) - b) * wy;
+// v >= 0, cut to an integer. u32(v) saturates, which the CPU driver does one lane at a time; below 2^23 the sum's low
+// bits are the integer.
+fn cut(v: vec4f) -> vec4u {
+    if (huge) {
+        return vec4u(v);
     }
-    let m = left + (right - left) * wx;
+    return bitcast<vec4u>(floor(v) + 8388608.0) & vec4u(0x7fffffu);
+}
+
+// Where a row of pixels samples the mask's rows.
+struct Rows {
+    above: u32,
+    below: u32,
+    weight: f32,
+}
+
+fn rows(y: u32) -> Rows {
+    let last = job.mask.y - 1u;
+    let at = clamp((f32(y) + 0.5) * job.scale.y - 0.5, 0.0, f32(last));
+    let lower = cut(vec4f(at)).x;
+    return Rows(lower * job.mask.x, min(lower + 1u, last) * job.mask.x, at - floor(at));
+}
+
+// Where pixels x ... x + 3 sample the mask's columns.
+fn columns(x: u32) -> vec4f {
+    let centres = vec4f(vec4u(x) + vec4u(0u, 1u, 2u, 3u)) + 0.5;
+    return clamp(centres * job.scale.x - 0.5, vec4f(0.0), vec4f(f32(job.mask.x - 1u)));
+}
+
+// The three columns that start at `first`, between the rows.
+fn three(r: Rows, first: u32) -> vec3f {
+    let last = job.mask.x - 1u;
+    let c = vec3u(first, min(first + 1u, last), min(first + 2u, last));
+    let a = vec3f(cell(r.above + c.x), cell(r.above + c.y), cell(r.above + c.z));
+    let b = vec3f(cell(r.below + c.x), cell(r.below + c.y), cell(r.below + c.z));
+    return a + (b - a) * r.weight;
+}
+
+// Between 0 and 1; what is not a number counts as 0.
+fn bounded(m: vec4f) -> vec4f {
     let floored = select(vec4f(0.0), m, m > vec4f(0.0));
     return select(vec4f(1.0), floored, floored < vec4f(1.0));
 }
 
+// The mask at `at`, from three columns that start at `first`.
+fn narrow(at: vec4f, first: f32, v: vec3f) -> vec4f {
+    let lower = floor(at);
+    let second = lower > vec4f(first);
+    let left = select(vec4f(v.x), vec4f(v.y), second);
+    let right = select(vec4f(v.y), vec4f(v.z), second);
+    return bounded(left + (right - left) * (at - lower));
+}
+
+fn general(at: vec4f, r: Rows) -> vec4f {
+    let lower = cut(at);
+    let upper = min(lower + 1u, vec4u(job.mask.x - 1u));
+    let a = cells(r.above, lower);
+    let left = a + (cells(r.below, lower) - a) * r.weight;
+    let b = cells(r.above, upper);
+    let right = b + (cells(r.below, upper) - b) * r.weight;
+    return bounded(left + (right - left) * (at - floor(at)));
+}
+
+fn four(at: vec4f, r: Rows) -> vec4f {
+    if (narrow4) {
+        return narrow(at, floor(at.x), three(r, cut(at).x));
+    }
+    return general(at, r);
+}
+
+struct Eight {
+    a: vec4f,
+    b: vec4f,
+}
+
+// The mask at pixels x ... x + 7 of row y.
+fn sampled(x: u32, y: u32) -> Eight {
+    let r = rows(y);
+    let a = columns(x);
+    let b = columns(x + 4u);
+    if (narrow8) {
+        let v = three(r, cut(a).x);
+        let first = floor(a.x);
+        return Eight(narrow(a, first, v), narrow(b, first, v));
+    }
+    return Eight(four(a, r), four(b, r));
+}
+
 fn with_alpha(pixels: vec4u, m: vec4f) -> vec4u {
-    let alpha = vec4u(vec4f(pixels >> vec4u(24u)) * m + 0.5);
-    return (pixels & vec4u(0xffffffu)) | (alpha << vec4u(24u));
+    let alpha = vec4f(pixels >> vec4u(24u)) * m + 0.5;
+    return (pixels & vec4u(0xffffffu)) | (bitcast<vec4u>(floor(alpha) + 8388608.0) << vec4u(24u));
 }
 
 fn outside(id: vec3u) -> bool {
-    return id.x * 4u >= job.extent.x || id.y >= job.extent.y;
+    return id.x * 8u >= job.extent.x || id.y >= job.extent.y;
 }
 
 fn place(id: vec3u) -> u32 {
-    return job.base + id.y * job.pitch + id.x * 4u;
+    return job.base + id.y * job.pitch + id.x * 8u;
 }
 
 @compute @workgroup_size(256)
@@ -95,7 +153,11 @@ fn fours(@builtin(global_invocation_id) id: vec3u) {
         return;
     }
     let i = place(id) / 4u;
-    masked4[i] = with_alpha(image4[i], sampled(job.origin.x + id.x * 4u, job.origin.y + id.y));
+    let m = sampled(job.origin.x + id.x * 8u, job.origin.y + id.y);
+    masked4[i] = with_alpha(image4[i], m.a);
+    if (id.x * 8u + 4u < job.extent.x) {
+        masked4[i + 1u] = with_alpha(image4[i + 1u], m.b);
+    }
 }
 
 @compute @workgroup_size(256)
@@ -104,9 +166,14 @@ fn fours_in_place(@builtin(global_invocation_id) id: vec3u) {
         return;
     }
     let i = place(id) / 4u;
-    masked4[i] = with_alpha(masked4[i], sampled(job.origin.x + id.x * 4u, job.origin.y + id.y));
+    let m = sampled(job.origin.x + id.x * 8u, job.origin.y + id.y);
+    masked4[i] = with_alpha(masked4[i], m.a);
+    if (id.x * 8u + 4u < job.extent.x) {
+        masked4[i + 1u] = with_alpha(masked4[i + 1u], m.b);
+    }
 }
 
+// The first `count` of four.
 fn put(i: u32, count: u32, pixels: vec4u) {
     masked[i] = pixels.x;
     if (count > 1u) {
@@ -120,16 +187,25 @@ fn put(i: u32, count: u32, pixels: vec4u) {
     }
 }
 
+// Indices of four pixels, of which `count` are there.
+fn indices(i: u32, count: u32) -> vec4u {
+    return vec4u(i) + min(vec4u(0u, 1u, 2u, 3u), vec4u(count - 1u));
+}
+
 @compute @workgroup_size(256)
 fn singles(@builtin(global_invocation_id) id: vec3u) {
     if (outside(id)) {
         return;
     }
     let i = place(id);
-    let count = min(job.extent.x - id.x * 4u, 4u);
-    let end = i + count - 1u;
-    let pixels = vec4u(image[i], image[min(i + 1u, end)], image[min(i + 2u, end)], image[min(i + 3u, end)]);
-    put(i, count, with_alpha(pixels, sampled(job.origin.x + id.x * 4u, job.origin.y + id.y)));
+    let count = job.extent.x - id.x * 8u;
+    let m = sampled(job.origin.x + id.x * 8u, job.origin.y + id.y);
+    let a = indices(i, count);
+    put(i, count, with_alpha(vec4u(image[a.x], image[a.y], image[a.z], image[a.w]), m.a));
+    if (count > 4u) {
+        let b = indices(i + 4u, count - 4u);
+        put(i + 4u, count - 4u, with_alpha(vec4u(image[b.x], image[b.y], image[b.z], image[b.w]), m.b));
+    }
 }
 
 @compute @workgroup_size(256)
@@ -138,8 +214,12 @@ fn singles_in_place(@builtin(global_invocation_id) id: vec3u) {
         return;
     }
     let i = place(id);
-    let count = min(job.extent.x - id.x * 4u, 4u);
-    let end = i + count - 1u;
-    let pixels = vec4u(masked[i], masked[min(i + 1u, end)], masked[min(i + 2u, end)], masked[min(i + 3u, end)]);
-    put(i, count, with_alpha(pixels, sampled(job.origin.x + id.x * 4u, job.origin.y + id.y)));
+    let count = job.extent.x - id.x * 8u;
+    let m = sampled(job.origin.x + id.x * 8u, job.origin.y + id.y);
+    let a = indices(i, count);
+    put(i, count, with_alpha(vec4u(masked[a.x], masked[a.y], masked[a.z], masked[a.w]), m.a));
+    if (count > 4u) {
+        let b = indices(i + 4u, count - 4u);
+        put(i + 4u, count - 4u, with_alpha(vec4u(masked[b.x], masked[b.y], masked[b.z], masked[b.w]), m.b));
+    }
 }

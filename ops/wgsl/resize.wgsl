@@ -14,6 +14,8 @@ struct Job {
 // An image larger than one binding comes as four windows of 128 MiB, the least that every WebGPU device binds; else all
 // four are the whole image and only the first is read.
 override split: bool = false;
+// Some dimension is 2^23 or more.
+override huge: bool = false;
 
 @group(0) @binding(0) var<uniform> job: Job;
 @group(0) @binding(1) var<storage, read> image0: array<u32>;
@@ -39,9 +41,21 @@ fn pixel(x: u32, y: u32) -> vec4f {
     return vec4f((vec4u(word(y * job.source.x + x)) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u));
 }
 
+// u32(v) saturates, which the CPU driver does one lane at a time. Below 2^23 the low bits of this sum are v, cut.
+fn raised(v: vec4f) -> vec4u {
+    return bitcast<vec4u>(floor(v) + 8388608.0);
+}
+
+fn cut(v: vec4f) -> vec4u {
+    if (huge) {
+        return vec4u(v);
+    }
+    return raised(v) & vec4u(0x7fffffu);
+}
+
 fn packed(v: vec4f) -> u32 {
-    let u = vec4u(v) << vec4u(0u, 8u, 16u, 24u);
-    return u.x | u.y | u.z | u.w;
+    let u = raised(v) & vec4u(255u);
+    return u.x | (u.y << 8u) | (u.z << 16u) | (u.w << 24u);
 }
 
 fn lerp(a: vec4f, b: vec4f, t: f32) -> vec4f {
@@ -55,19 +69,19 @@ fn bilinear(@builtin(global_invocation_id) id: vec3u) {
     }
     let last = job.source - 1u;
     let at = clamp((vec2f(job.origin + id.xy) + 0.5) * job.scale - 0.5, vec2f(0.0), vec2f(last));
-    let lower = vec2u(at);
+    let lower = cut(at.xyxy).xy;
     let upper = min(lower + 1u, last);
-    let weight = at - vec2f(lower);
+    let weight = at - floor(at);
     let top = lerp(pixel(lower.x, lower.y), pixel(upper.x, lower.y), weight.x);
     let bottom = lerp(pixel(lower.x, upper.y), pixel(upper.x, upper.y), weight.x);
     resized[job.base + id.y * job.pitch + id.x] = packed(lerp(top, bottom, weight.y) + 0.5);
 }
 
-// The pixels begin ... end - 1 that [edge, edge + scale) touches: begin.xy, end.xy.
+// The pixels begin ... end - 1 that [edge, far) touches: begin.xy, end.xy.
 fn span(edge: vec2f, far: vec2f) -> vec4u {
-    let cut = vec2u(far);
-    let end = min(select(cut, cut + 1u, vec2f(cut) < far), job.source);
-    return vec4u(min(vec2u(edge), job.source - 1u), end);
+    let c = cut(vec4f(edge, far));
+    let end = min(select(c.zw, c.zw + 1u, floor(far) < far), job.source);
+    return vec4u(min(c.xy, job.source - 1u), end);
 }
 
 @compute @workgroup_size(256)

@@ -8,6 +8,8 @@
  */
 #include "kit.h"
 
+#include "base/alloc.h"
+#include "base/paths.h"
 #include "engine/contract.h"
 #include "kernels.h"
 
@@ -286,8 +288,13 @@ static void vignette_one(int e, struct trii_size size, double strength) {
 
 static void vignette(int e) {
     static const struct trii_size sizes[] = {{1, 1}, {1, 800}, {800, 1}, {255, 33}, {640, 480}, {1921, 1079}};
+    struct tri_error err = {0};
+    char *guest = NULL;
     if (absent(e, TRII_OP_VIGNETTE))
         skip();
+    if (e == WASM && trii_path_data("wasm/vignette.wasm", &guest, &err) != TRI_OK)
+        skip_because("the guest was not built: %s", err.message);
+    trii_free(guest);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         vignette_one(e, sizes[i], 0.6);
         vignette_one(e, sizes[i], 0);

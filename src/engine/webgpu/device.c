@@ -5,6 +5,7 @@
  */
 #include "engine/webgpu/webgpu.h"
 
+#include "base/alloc.h"
 #include "base/atomic.h"
 #include "base/status.h"
 
@@ -66,6 +67,13 @@ tri_status trii_gpu_alive(struct trii_gpu *gpu, struct tri_error *err) {
         return TRI_OK;
     return trii_fail(err, TRI_DEVICE_LOST, "the GPU device was lost (%s); close the engine and open it again",
                      gpu->lost_text);
+}
+
+/* Dawn leaves tasks on the queue of a lost device when it looks at its events before the device is destroyed, and then
+ * aborts the process when the queue goes. */
+void trii_gpu_settle_loss(struct trii_gpu *gpu) {
+    if (trii_load_acquire(&gpu->lost) && !gpu->foreign && gpu->device && !trii_swap_acq_rel(&gpu->settled, 1))
+        gpu->dawn.DeviceDestroy(gpu->device);
 }
 
 void trii_webgpu_lose(struct tri_engine *engine) {
@@ -286,12 +294,35 @@ tri_status trii_gpu_open_device(struct trii_gpu *gpu, const struct tri_engine_pa
     return TRI_OK;
 }
 
+/* Devices that were lost, for ever: releasing one may abort the process, when Dawn itself noticed the loss while it was
+ * looking at events. A few megabytes each; they stay reachable, so that a leak checker looks for other things. */
+static struct lost_device {
+    struct lost_device *next;
+    WGPUDevice device;
+    WGPUQueue queue;
+} *_Atomic lost_devices;
+
+static void keep_lost_device(struct trii_gpu *gpu) {
+    struct lost_device *kept = trii_calloc(1, sizeof *kept);
+    if (!kept)
+        return;
+    kept->device = gpu->device;
+    kept->queue = gpu->queue;
+    kept->next = trii_load_acquire(&lost_devices);
+    while (!trii_cas_acq_rel(&lost_devices, &kept->next, kept))
+        ;
+}
+
 void trii_gpu_close_device(struct trii_gpu *gpu) {
-    if (gpu->queue)
+    const bool lost = trii_load_acquire(&gpu->lost) && !gpu->foreign;
+    trii_gpu_settle_loss(gpu);
+    if (lost && gpu->device)
+        keep_lost_device(gpu);
+    if (gpu->queue && !lost)
         gpu->dawn.QueueRelease(gpu->queue);
-    if (gpu->device && !gpu->foreign)
+    if (gpu->device && !gpu->foreign && !lost)
         gpu->dawn.DeviceDestroy(gpu->device);
-    if (gpu->device)
+    if (gpu->device && !lost)
         gpu->dawn.DeviceRelease(gpu->device);
     if (gpu->adapter)
         gpu->dawn.AdapterRelease(gpu->adapter);
@@ -301,4 +332,6 @@ void trii_gpu_close_device(struct trii_gpu *gpu) {
     gpu->device = NULL;
     gpu->adapter = NULL;
     gpu->instance = NULL;
+    trii_store_release(&gpu->lost, 0);
+    trii_store_release(&gpu->settled, 0);
 }

@@ -17,19 +17,20 @@ extern const char trii_wgsl_resize[], trii_wgsl_apply_mask[], trii_wgsl_byte[];
 
 #define SCRATCH_BYTES 256
 
-static const char *const constants[] = {"split", "narrow"}; /* by bit of the variant */
+static const char *const constants[] = {"split", "huge", "narrow4", "narrow8"}; /* by bit of the variant */
+#define CONSTANTS (sizeof constants / sizeof *constants)
 
 static const struct source {
     const char *name, *wgsl, *entry;
     const char *bindings;     /* one letter each: u uniform, r read, w written */
-    uint32_t constant_count;
+    uint32_t constant_count;  /* the first ones of the list */
 } sources[TRII_GPU_KERNELS] = {
-    [TRII_GPU_BILINEAR] = {"resize", trii_wgsl_resize, "bilinear", "urrrrw", 1},
-    [TRII_GPU_AREA] = {"resize", trii_wgsl_resize, "area", "urrrrw", 1},
-    [TRII_GPU_MASK_FOURS] = {"apply_mask", trii_wgsl_apply_mask, "fours", "urrrrwr", 2},
-    [TRII_GPU_MASK_FOURS_IN_PLACE] = {"apply_mask", trii_wgsl_apply_mask, "fours_in_place", "urrrrw", 2},
-    [TRII_GPU_MASK_SINGLES] = {"apply_mask", trii_wgsl_apply_mask, "singles", "urrrrwr", 2},
-    [TRII_GPU_MASK_SINGLES_IN_PLACE] = {"apply_mask", trii_wgsl_apply_mask, "singles_in_place", "urrrrw", 2},
+    [TRII_GPU_BILINEAR] = {"resize", trii_wgsl_resize, "bilinear", "urrrrw", 2},
+    [TRII_GPU_AREA] = {"resize", trii_wgsl_resize, "area", "urrrrw", 2},
+    [TRII_GPU_MASK_FOURS] = {"apply_mask", trii_wgsl_apply_mask, "fours", "urrrrwr", CONSTANTS},
+    [TRII_GPU_MASK_FOURS_IN_PLACE] = {"apply_mask", trii_wgsl_apply_mask, "fours_in_place", "urrrrw", CONSTANTS},
+    [TRII_GPU_MASK_SINGLES] = {"apply_mask", trii_wgsl_apply_mask, "singles", "urrrrwr", CONSTANTS},
+    [TRII_GPU_MASK_SINGLES_IN_PLACE] = {"apply_mask", trii_wgsl_apply_mask, "singles_in_place", "urrrrw", CONSTANTS},
     [TRII_GPU_PEEK] = {"peek", trii_wgsl_byte, "peek", "urw", 0},
     [TRII_GPU_POKE] = {"poke", trii_wgsl_byte, "poke", "uw", 0},
 };
@@ -42,10 +43,9 @@ static void release_kernel(struct trii_gpu *gpu, struct trii_gpu_kernel *kernel)
     *kernel = (struct trii_gpu_kernel){0};
 }
 
-/* Override constants of a variant, the first `count` of the list. */
 static tri_status compile(struct trii_gpu *gpu, const struct source *source, uint32_t variant,
                           struct trii_gpu_kernel *out, struct tri_error *err) {
-    WGPUConstantEntry entries[2] = {0};
+    WGPUConstantEntry entries[CONSTANTS] = {0};
     WGPUShaderSourceWGSL code = {.chain = {.sType = WGPUSType_ShaderSourceWGSL}, .code = trii_gpu_text(source->wgsl)};
     const WGPULabelled descriptor = {.nextInChain = &code.chain};
     struct trii_gpu_kernel kernel = {0};

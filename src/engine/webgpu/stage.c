@@ -57,12 +57,17 @@ static uint64_t height_of(const struct trii_operand *operand) {
     return operand->layout.shape[0];
 }
 
+/* Above this the shaders' quick way from f32 to u32 ends (ops/wgsl). */
+#define HUGE_PIXELS ((uint64_t)1 << 23)
+
 static void sample(struct recipe *recipe, const struct trii_stage *stage) {
     const struct trii_operand *from = &stage->operands[recipe->sampled], *to = &stage->operands[recipe->output];
     recipe->job.source[0] = (uint32_t)width_of(from);
     recipe->job.source[1] = (uint32_t)height_of(from);
     recipe->job.scale[0] = (float)width_of(from) / (float)width_of(to);
     recipe->job.scale[1] = (float)height_of(from) / (float)height_of(to);
+    if (width_of(from) >= HUGE_PIXELS || height_of(from) >= HUGE_PIXELS)
+        recipe->variant |= TRII_GPU_HUGE;
     recipe->job.share = 1.0f / (recipe->job.scale[0] * recipe->job.scale[1]);
 }
 
@@ -75,17 +80,20 @@ static struct recipe resize_recipe(const struct trii_stage *stage) {
 }
 
 static struct recipe apply_mask_recipe(const struct trii_stage *stage) {
-    const struct trii_operand *image = &stage->operands[0], *mask = &stage->operands[1];
+    const struct trii_operand *image = &stage->operands[0];
     const bool in_place = stage->operands[2].region.handle == image->region.handle;
     const bool fours = width_of(image) % 4 == 0;
-    struct recipe recipe = {.pixels = 4, .sampled = 1, .output = 2, .image = in_place ? SIZE_MAX : 0};
+    struct recipe recipe = {.pixels = 8, .sampled = 1, .output = 2, .image = in_place ? SIZE_MAX : 0};
     if (fours)
         recipe.kernel = in_place ? TRII_GPU_MASK_FOURS_IN_PLACE : TRII_GPU_MASK_FOURS;
     else
         recipe.kernel = in_place ? TRII_GPU_MASK_SINGLES_IN_PLACE : TRII_GPU_MASK_SINGLES;
-    if (width_of(image) >= 4 * width_of(mask))
-        recipe.variant |= TRII_GPU_NARROW;
     sample(&recipe, stage);
+    /* Neighbouring samples are `scale` columns apart: less than one from the first to the last, with room for rounding. */
+    if (7 * recipe.job.scale[0] < 0.99f)
+        recipe.variant |= TRII_GPU_NARROW8;
+    else if (3 * recipe.job.scale[0] < 0.99f)
+        recipe.variant |= TRII_GPU_NARROW4;
     return recipe;
 }
 

@@ -151,6 +151,9 @@ static bool collect(struct trii_gpu *gpu) {
 void trii_gpu_sweep(struct trii_gpu *gpu, uint64_t timeout_ns) {
     if (!gpu->dying)
         return;
+    trii_gpu_settle_loss(gpu);
+    if (trii_load_acquire(&gpu->lost) && collect(gpu))
+        return;
     const uint64_t deadline = trii_sys_deadline(timeout_ns);
     gpu->dawn.QueueSubmit(gpu->queue, 0, NULL);
     do

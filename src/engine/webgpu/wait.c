@@ -35,6 +35,7 @@ void trii_gpu_words(WGPUStringView message, char *out, size_t out_bytes) {
 bool trii_gpu_await(struct trii_gpu *gpu, WGPUFuture future, uint64_t timeout_ns) {
     const uint64_t deadline = trii_sys_deadline(timeout_ns);
     WGPUFutureWaitInfo info = {.future = future};
+    trii_gpu_settle_loss(gpu);
     WGPUWaitStatus status = gpu->dawn.InstanceWaitAny(gpu->instance, 1, &info, gpu->foreign ? 0 : timeout_ns);
     while (status != WGPUWaitStatus_Success) {
         _Atomic uint32_t never = 0;
@@ -60,6 +61,7 @@ bool trii_gpu_idle(struct trii_gpu *gpu, uint64_t timeout_ns) {
 }
 
 void trii_gpu_pump(struct trii_gpu *gpu) {
+    trii_gpu_settle_loss(gpu);
     gpu->dawn.InstanceProcessEvents(gpu->instance);
 }
 

@@ -19,7 +19,6 @@ static tri_status open_device(struct trii_gpu *gpu, const struct tri_engine_para
     }
     trii_gpu_close_device(gpu);
     trii_gpu_probe_finish(gpu);
-    atomic_store(&gpu->lost, 0);
     status = trii_gpu_open_device(gpu, params, err);
     if (status == TRI_OK)
         trii_gpu_stage_copies(gpu, "the driver lost the device when it was given the arena's pages");

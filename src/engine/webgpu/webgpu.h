@@ -59,8 +59,10 @@ enum trii_gpu_kernel_id {
 };
 /* Variants of a kernel, by its override constants. */
 #define TRII_GPU_SPLIT 1u
-#define TRII_GPU_NARROW 2u
-#define TRII_GPU_VARIANTS 4
+#define TRII_GPU_HUGE 2u
+#define TRII_GPU_NARROW4 4u
+#define TRII_GPU_NARROW8 8u
+#define TRII_GPU_VARIANTS 16
 
 struct trii_gpu_kernel {
     WGPUComputePipeline pipeline; /* NULL: not made yet */
@@ -96,7 +98,7 @@ struct trii_gpu {
     } probe;
 
     pthread_mutex_t callback_lock; /* the texts below, and `flying` */
-    _Atomic uint32_t lost;
+    _Atomic uint32_t lost, settled;
     char lost_text[TRII_GPU_TEXT_BYTES];
     bool failed;                   /* an error that no scope caught */
     char failed_text[TRII_GPU_TEXT_BYTES];
@@ -140,6 +142,8 @@ tri_status trii_gpu_open_device(struct trii_gpu *gpu, const struct tri_engine_pa
 void trii_gpu_close_device(struct trii_gpu *gpu);
 /* TRI_DEVICE_LOST with the reason once the device is lost. */
 tri_status trii_gpu_alive(struct trii_gpu *gpu, struct tri_error *err);
+/* Before Dawn is asked to run callbacks: a lost device of ours is destroyed first. */
+void trii_gpu_settle_loss(struct trii_gpu *gpu);
 /* As if the device went away (tests). */
 void trii_webgpu_lose(struct tri_engine *engine);
 /* An error that no scope caught since the last call; false when there was none. */
