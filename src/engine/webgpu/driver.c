@@ -143,7 +143,7 @@ static tri_status choose(const struct tri_engine_params *params, unsigned attemp
         *out = (struct trii_gpu_driver){.gpu_only = params->may_set_environment};
         return TRI_OK;
     }
-    if (params->may_set_environment)
+    if (params->may_set_environment && attempt <= 1)
         return from_setup(params, out, err);
     if (attempt == 0) { /* the system's own CPU driver may do */
         *out = (struct trii_gpu_driver){.cpu_only = true};
