@@ -78,14 +78,19 @@ static void other_traps_are_told_apart(void **state) {
 
 static void an_endless_guest_is_ended(void **state) {
     struct wasm_world world;
+    struct tri_error err = {0};
     (void)state;
     setup_mischief(&world);
-    world.wasm->host.limit_ns = 20 * 1000000u;
-    traps(&world, "forever", 0, WASMTIME_TRAP_INTERRUPT, "ran longer than the 0.02 s");
-    traps(&world, "forever", 0, WASMTIME_TRAP_INTERRUPT, "ran longer than the 0.02 s");
-    /* Many short calls under short limits: the watchdog never bites the wrong one. */
-    world.wasm->host.limit_ns = 2000 * 1000000u;
-    for (int i = 0; i < 200; i++)
+    for (int i = 0; i < 2; i++) {
+        assert_ok(wasm_prepare(&world, "forever", 0, &err));
+        world.wasm->host.limit_ns = 20 * 1000000u; /* short for this call only: an honest one may have to wait its turn */
+        assert_status(wasm_run(&world, &err), TRI_TRAP);
+        world.wasm->host.limit_ns = TRII_WASM_LIMIT_NS;
+        assert_int_equal(err.engine_code, WASMTIME_TRAP_INTERRUPT);
+        assert_says("ran longer than the 0.02 s that a call may take");
+        works(&world);
+    }
+    for (int i = 0; i < 200; i++) /* the watchdog never bites the call after */
         works(&world);
     wasm_close(&world);
 }
