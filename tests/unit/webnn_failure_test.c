@@ -8,6 +8,21 @@
 #include <dirent.h>
 #include <unistd.h>
 
+static char *set_environment(const char *name, const char *value) {
+    const char *before = getenv(name);
+    char *kept = before ? strdup(before) : NULL;
+    assert_int_equal(setenv(name, value, 1), 0);
+    return kept;
+}
+
+static void put_environment_back(const char *name, char *kept) {
+    if (kept)
+        setenv(name, kept, 1);
+    else
+        unsetenv(name);
+    free(kept);
+}
+
 static tri_status open_library(const char *path, struct tri_error *err) {
     const struct tri_engine_params params = {.struct_bytes = sizeof params, .library_path = path, .cache_dir = ""};
     struct tri_arena *arena = NULL;
@@ -32,16 +47,10 @@ static void a_missing_or_foreign_library_is_named(void **state) {
 static void an_engine_that_is_not_installed_says_where_it_was_sought(void **state) {
     (void)state;
     struct tri_error err = {0};
-    const char *before = getenv("TRIPOINT_ENGINES");
-    char *kept = before ? strdup(before) : NULL;
-    setenv("TRIPOINT_ENGINES", "/nowhere", 1);
+    char *kept = set_environment("TRIPOINT_ENGINES", "/nowhere");
     assert_int_equal(open_library(NULL, &err), TRI_ENGINE_UNAVAILABLE);
     assert_non_null(strstr(err.message, "/nowhere"));
-    if (kept)
-        setenv("TRIPOINT_ENGINES", kept, 1);
-    else
-        unsetenv("TRIPOINT_ENGINES");
-    free(kept);
+    put_environment_back("TRIPOINT_ENGINES", kept);
 }
 
 /* ---- models ---- */
@@ -72,9 +81,9 @@ static void prepare_with(struct nn *nn, const uint8_t *bytes, size_t size, struc
     assert_int_equal(fwrite(bytes, 1, size, file), size);
     fclose(file);
     nn_stage_init(&s, nn, "selfie", 32, 32, false);
-    setenv("TRIPOINT_DATA", nn_cache(), 1);
+    char *kept = set_environment("TRIPOINT_DATA", nn_cache());
     assert_int_equal(trii_task_prepare(nn->engine, &s.stage, &s.task, err), TRI_BAD_MODEL);
-    unsetenv("TRIPOINT_DATA");
+    put_environment_back("TRIPOINT_DATA", kept);
     assert_null(s.task);
     nn_stage_finish(&s);
 }

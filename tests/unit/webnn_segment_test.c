@@ -4,7 +4,6 @@
 #include "base/alloc.h"
 
 #include <pthread.h>
-#include <unistd.h>
 
 static void decode_portrait(struct nn_stage *s) {
     struct tri_image *image;
@@ -175,11 +174,12 @@ static void a_run_allocates_nothing(void **state) {
     nn_stage_init(&s, &nn, "selfie", 512, 512, true);
     nn_prepare(&s);
     nn_run(&s);
-    uint64_t before;
-    do { /* the thread may still be saving a model that was compiled here */
-        before = trii_alloc_count();
-        usleep(20000);
-    } while (trii_alloc_count() != before);
+    struct trii_nn *inside = (struct trii_nn *)nn.engine;
+    pthread_mutex_lock(&inside->mutex); /* a model that was compiled here is saved after its first run */
+    while (inside->models->unsaved)
+        pthread_cond_wait(&inside->idle, &inside->mutex);
+    pthread_mutex_unlock(&inside->mutex);
+    uint64_t before = trii_alloc_count();
     for (int i = 0; i < 20; i++)
         nn_run(&s);
     assert_int_equal(trii_alloc_count(), before);
