@@ -26,18 +26,16 @@ static bool is_cancelled(const struct run *run) {
     return run->cancel && tri_cancel_is_set(run->cancel);
 }
 
-/* A region that was filled before the first stage must hold what the plan was made for. */
-static tri_status check_external(const struct run *run, const struct trii_plan_stage *stage, struct tri_error *err) {
+/* Every handle must still live; a region that was filled before the first stage must hold what the plan was made for. */
+static tri_status check_regions(const struct run *run, const struct trii_plan_stage *stage, struct tri_error *err) {
     for (size_t k = 0; k < stage->stage.operand_count; k++) {
         const struct trii_operand *operand = &stage->stage.operands[k];
         struct tri_layout now;
         char is[96], was[96];
-        if (!stage->external[k])
-            continue;
         tri_status status = tri_region_layout(run->plan->arena, operand->region.handle, &now, err);
         if (status != TRI_OK)
             return trii_error_place(err, status, NULL, NULL, operand->region.label);
-        if (tri_layout_equal(&now, &operand->layout) && now.kind == operand->layout.kind)
+        if (!stage->external[k] || (tri_layout_equal(&now, &operand->layout) && now.kind == operand->layout.kind))
             continue;
         trii_fail(err, TRI_BAD_PIPELINE, "region \"%s\" holds %s now, but the plan was made for %s: plan again",
                   operand->region.label, tri_layout_format(&now, is, sizeof is),
@@ -162,7 +160,7 @@ static tri_status run_stage(const struct run *run, struct trii_plan_stage *stage
     stage->wait_ns = trii_sys_now_ns() - started;
     if (status != TRI_OK)
         return trii_error_place(err, status, engine, name, NULL);
-    status = check_external(run, stage, &cause);
+    status = check_regions(run, stage, &cause);
     if (status == TRI_OK) {
         status = run->zero_copy ? work_without_copies(run, stage, deadline, &working, &cause)
                                 : work(run, stage, deadline, &working, &cause);

@@ -424,6 +424,63 @@ static void an_engine_that_can_not_be_opened_is_told_and_tried_again(void **stat
     assert_status(tri_runtime_engine(runtime, (enum tri_technology)7, &again, &err), TRI_INVALID_ARGUMENT);
 }
 
+static void a_region_freed_under_a_plan_is_an_error_and_its_pages_come_back_clean(void **state) {
+    (void)state;
+    struct tri_plan *plan = NULL;
+    struct tri_arena_stats stats;
+    tri_handle a = image(4, 4, "a"), b = image(4, 4, "b"), fresh[4];
+    struct tri_stage one = stage(TRI_TECHNOLOGY_HOST, "vignette", a, b);
+    assert_ok(tri_plan_create(runtime, &one, 1, &plan, &err));
+    assert_ok(tri_plan_run(plan, NULL, &err));
+    assert_ok(tri_arena_free_shared(arena, b, &err));
+    assert_status(tri_plan_run(plan, NULL, &err), TRI_BAD_HANDLE);
+    assert_string_equal(err.region, "b");
+    assert_string_equal(err.stage, "vignette");
+    assert_int_equal(state_of(a), TRI_SYNC_IDLE);
+    assert_ok(tri_arena_free_shared(arena, a, &err));
+    assert_status(tri_plan_run(plan, NULL, &err), TRI_BAD_HANDLE);
+    tri_arena_stats(arena, &stats);
+    assert_int_equal(stats.doomed, 2); /* the plan's pins hold the pages */
+    tri_plan_destroy(&plan);
+    tri_arena_stats(arena, &stats);
+    assert_int_equal(stats.doomed, 0);
+    for (int i = 0; i < 4; i++) { /* neither poison nor bytes are inherited */
+        fresh[i] = image(4, 4, "fresh");
+        assert_int_equal(byte_of(fresh[i], 0), 0);
+    }
+}
+
+struct second_run {
+    struct tri_plan *plan;
+    tri_status status;
+    struct tri_error error;
+};
+
+static void run_once(void *user) {
+    struct second_run *second = user;
+    second->status = tri_plan_run(second->plan, NULL, &second->error);
+}
+
+static void a_plan_that_runs_is_busy(void **state) {
+    (void)state;
+    tri_handle a = image(4, 4, "a"), b = image(4, 4, "b");
+    struct tri_stage one = stage(TRI_TECHNOLOGY_WASM, "vignette", a, b);
+    struct second_run second = {.status = TRI_OK};
+    struct trii_thread *thread;
+    uint32_t seen = trii_load_acquire(&fake.submitted);
+    assert_ok(tri_plan_create(runtime, &one, 1, &second.plan, &err));
+    fake.stall = true;
+    assert_int_equal(trii_sys_thread_start(&thread, "test", run_once, &second), 0);
+    while (trii_load_acquire(&fake.submitted) == seen)
+        trii_sys_futex_wait(&fake.submitted, seen, TRI_FOREVER, false);
+    assert_status(tri_plan_run(second.plan, NULL, &err), TRI_BUSY);
+    fake_end_stalled();
+    trii_sys_thread_join(&thread);
+    err = second.error;
+    assert_ok(second.status);
+    tri_plan_destroy(&second.plan);
+}
+
 /* ---- two plans at once ---- */
 
 struct loop {
@@ -524,6 +581,8 @@ int main(void) {
         CASE(a_claimed_region_times_out_and_nothing_is_poisoned),
         CASE(a_copy_is_refused_when_zero_copy_is_required),
         CASE(an_engine_that_can_not_be_opened_is_told_and_tried_again),
+        CASE(a_region_freed_under_a_plan_is_an_error_and_its_pages_come_back_clean),
+        CASE(a_plan_that_runs_is_busy),
         CASE(two_plans_run_side_by_side),
         CASE(an_image_pipeline_copies_at_the_border_only),
     };
