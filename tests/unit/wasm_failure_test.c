@@ -2,9 +2,6 @@
 #include "wasm_kit.h"
 
 #include "base/fault.h"
-#include "base/alloc.h"
-#include "base/paths.h"
-#include "engines_lock.h"
 
 #include <dirent.h>
 
@@ -65,9 +62,7 @@ static void fail_each(enum trii_fault kind, const char *name, const char *cache)
     if (trii_path_data("wasm/vignette.wasm", &path, NULL) != TRI_OK)
         skip_because("the vignette guest was not built");
     trii_free(path);
-    if (trii_path_engine(TRII_WASMTIME_FOLDER "/_libwasmtime.so", &path, &err) != TRI_OK)
-        skip_because("%s", err.message);
-    trii_free(path);
+    wasm_need_library();
     assert_ok(tri_arena_create(&arena_params, &arena, &err));
     assert_ok(tri_arena_allocate_shared(arena, WIDTH * HEIGHT * 4, &handle, &err));
     assert_ok(trii_arena_resolve(arena, handle, &image, &err));

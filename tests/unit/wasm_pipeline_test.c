@@ -1,10 +1,6 @@
 /* A guest's trap seen from a plan: one sentence, a poisoned output, released claims; and signals that are not guests'. */
 #include "wasm_kit.h"
 
-#include "base/alloc.h"
-#include "base/paths.h"
-#include "engines_lock.h"
-
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -52,11 +48,9 @@ static void begin(void) {
     struct tri_engine *engine;
     if (!TEST_GUESTS[0])
         skip_because("clang can't build Wasm guests here");
+    wasm_need_library();
     assert_ok(tri_runtime_create(&params, &runtime, &err));
-    if (tri_runtime_engine(runtime, TRI_TECHNOLOGY_WASM, &engine, &err) != TRI_OK) {
-        tri_runtime_destroy(&runtime);
-        skip_because("%s", err.message);
-    }
+    assert_ok(tri_runtime_engine(runtime, TRI_TECHNOLOGY_WASM, &engine, &err));
     arena = tri_runtime_arena(runtime);
     in = image("photo");
     out = image("darker");
@@ -149,15 +143,11 @@ static int child(void) {
 }
 
 static void a_fault_that_is_no_guests_goes_to_the_application(void **state) {
-    struct tri_error err = {0};
-    char *library = NULL;
     int status = 0;
     (void)state;
     if (!TEST_GUESTS[0])
         skip_because("clang can't build Wasm guests here");
-    if (trii_path_engine(TRII_WASMTIME_FOLDER "/_libwasmtime.so", &library, &err) != TRI_OK)
-        skip_because("%s", err.message); /* here, for a child must not skip */
-    trii_free(library);
+    wasm_need_library(); /* here, for a child must not skip */
 #if defined(__SANITIZE_THREAD__)
     skip_because("ThreadSanitizer starts no threads after a fork");
 #endif
