@@ -1,5 +1,6 @@
 // apply_mask: the arithmetic of ops/host/plain.c, step by step, so that both agree to the bit. One invocation does eight
 // pixels of a row: as two vectors where the width is a multiple of four, one by one with a tail for any other width.
+// Of the sections (//if ... //end) those of a variant are kept before the shader is compiled: src/engine/webgpu/kernels.c.
 
 struct Job {
     mask: vec2u,     // width, height of the mask
@@ -10,29 +11,20 @@ struct Job {
     scale: vec2f,    // mask / image
 }
 
-// A mask larger than one binding comes as four windows of 128 MiB; else all four are the whole mask.
-override split: bool = false;
-// Some dimension is 2^23 or more.
-override huge: bool = false;
-// The mask is so much narrower than the image that four, or eight, pixels see at most three of its columns.
-override narrow4: bool = false;
-override narrow8: bool = false;
-
 @group(0) @binding(0) var<uniform> job: Job;
-@group(0) @binding(1) var<storage, read> mask0: array<f32>;
-@group(0) @binding(2) var<storage, read> mask1: array<f32>;
-@group(0) @binding(3) var<storage, read> mask2: array<f32>;
-@group(0) @binding(4) var<storage, read> mask3: array<f32>;
 // In place, `masked` is the image too. The two types of one binding serve different entry points.
-@group(0) @binding(5) var<storage, read_write> masked: array<u32>;
-@group(0) @binding(5) var<storage, read_write> masked4: array<vec4u>;
+@group(0) @binding(1) var<storage, read_write> masked: array<u32>;
+@group(0) @binding(1) var<storage, read_write> masked4: array<vec4u>;
+// A mask larger than one binding comes as four windows of 128 MiB; else only the first is there, and whole.
+@group(0) @binding(2) var<storage, read> mask0: array<f32>;
+@group(0) @binding(3) var<storage, read> mask1: array<f32>;
+@group(0) @binding(4) var<storage, read> mask2: array<f32>;
+@group(0) @binding(5) var<storage, read> mask3: array<f32>;
 @group(0) @binding(6) var<storage, read> image: array<u32>;
 @group(0) @binding(6) var<storage, read> image4: array<vec4u>;
 
+//if split
 fn cell(i: u32) -> f32 {
-    if (!split) {
-        return mask0[i];
-    }
     let k = i & 0x1ffffffu;
     switch (i >> 25u) {
         case 0u: { return mask0[k]; }
@@ -41,19 +33,27 @@ fn cell(i: u32) -> f32 {
         default: { return mask3[k]; }
     }
 }
+//else
+fn cell(i: u32) -> f32 {
+    return mask0[i];
+}
+//end
 
 fn cells(row: u32, x: vec4u) -> vec4f {
     return vec4f(cell(row + x.x), cell(row + x.y), cell(row + x.z), cell(row + x.w));
 }
 
-// v >= 0, cut to an integer. u32(v) saturates, which the CPU driver does one lane at a time; below 2^23 the sum's low
-// bits are the integer.
+// v >= 0, cut to an integer. u32(v) saturates, which the CPU driver does one lane at a time; where no dimension reaches
+// 2^23 the low bits of a sum are the integer.
+//if huge
 fn cut(v: vec4f) -> vec4u {
-    if (huge) {
-        return vec4u(v);
-    }
+    return vec4u(v);
+}
+//else
+fn cut(v: vec4f) -> vec4u {
     return bitcast<vec4u>(floor(v) + 8388608.0) & vec4u(0x7fffffu);
 }
+//end
 
 // Where a row of pixels samples the mask's rows.
 struct Rows {
@@ -109,30 +109,32 @@ fn general(at: vec4f, r: Rows) -> vec4f {
     return bounded(left + (right - left) * (at - floor(at)));
 }
 
-fn four(at: vec4f, r: Rows) -> vec4f {
-    if (narrow4) {
-        return narrow(at, floor(at.x), three(r, cut(at).x));
-    }
-    return general(at, r);
-}
-
 struct Eight {
     a: vec4f,
     b: vec4f,
 }
 
-// The mask at pixels x ... x + 7 of row y.
+// The mask at pixels x ... x + 7 of row y: eight, or four, pixels see at most three columns of a mask that is so much
+// narrower than the image.
+//if narrow8
+fn sampled(x: u32, y: u32) -> Eight {
+    let a = columns(x);
+    let v = three(rows(y), cut(a).x);
+    return Eight(narrow(a, floor(a.x), v), narrow(columns(x + 4u), floor(a.x), v));
+}
+//elif narrow4
 fn sampled(x: u32, y: u32) -> Eight {
     let r = rows(y);
     let a = columns(x);
     let b = columns(x + 4u);
-    if (narrow8) {
-        let v = three(r, cut(a).x);
-        let first = floor(a.x);
-        return Eight(narrow(a, first, v), narrow(b, first, v));
-    }
-    return Eight(four(a, r), four(b, r));
+    return Eight(narrow(a, floor(a.x), three(r, cut(a).x)), narrow(b, floor(b.x), three(r, cut(b).x)));
 }
+//else
+fn sampled(x: u32, y: u32) -> Eight {
+    let r = rows(y);
+    return Eight(general(columns(x), r), general(columns(x + 4u), r));
+}
+//end
 
 fn with_alpha(pixels: vec4u, m: vec4f) -> vec4u {
     let alpha = vec4f(pixels >> vec4u(24u)) * m + 0.5;

@@ -1,5 +1,6 @@
 // resize: the arithmetic of ops/host/plain.c, step by step, so that both agree to the bit. Factors that need a division
-// come from the CPU: WGSL leaves divisions room for error.
+// come from the CPU: WGSL leaves divisions room for error. Of the sections (//if ... //end) those of a variant are kept
+// before the shader is compiled: src/engine/webgpu/kernels.c.
 
 struct Job {
     source: vec2u,   // width, height of what is sampled
@@ -11,23 +12,17 @@ struct Job {
     share: f32,      // 1 / (scale.x * scale.y)
 }
 
-// An image larger than one binding comes as four windows of 128 MiB, the least that every WebGPU device binds; else all
-// four are the whole image and only the first is read.
-override split: bool = false;
-// Some dimension is 2^23 or more.
-override huge: bool = false;
-
 @group(0) @binding(0) var<uniform> job: Job;
-@group(0) @binding(1) var<storage, read> image0: array<u32>;
-@group(0) @binding(2) var<storage, read> image1: array<u32>;
-@group(0) @binding(3) var<storage, read> image2: array<u32>;
-@group(0) @binding(4) var<storage, read> image3: array<u32>;
-@group(0) @binding(5) var<storage, read_write> resized: array<u32>;
+@group(0) @binding(1) var<storage, read_write> resized: array<u32>;
+// An image larger than one binding comes as four windows of 128 MiB, the least that every WebGPU device binds; else only
+// the first is there, and whole.
+@group(0) @binding(2) var<storage, read> image0: array<u32>;
+@group(0) @binding(3) var<storage, read> image1: array<u32>;
+@group(0) @binding(4) var<storage, read> image2: array<u32>;
+@group(0) @binding(5) var<storage, read> image3: array<u32>;
 
+//if split
 fn word(i: u32) -> u32 {
-    if (!split) {
-        return image0[i];
-    }
     let k = i & 0x1ffffffu;
     switch (i >> 25u) {
         case 0u: { return image0[k]; }
@@ -36,6 +31,11 @@ fn word(i: u32) -> u32 {
         default: { return image3[k]; }
     }
 }
+//else
+fn word(i: u32) -> u32 {
+    return image0[i];
+}
+//end
 
 fn pixel(x: u32, y: u32) -> vec4f {
     return vec4f((vec4u(word(y * job.source.x + x)) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u));
@@ -46,12 +46,16 @@ fn raised(v: vec4f) -> vec4u {
     return bitcast<vec4u>(floor(v) + 8388608.0);
 }
 
+// v >= 0, cut to an integer.
+//if huge
 fn cut(v: vec4f) -> vec4u {
-    if (huge) {
-        return vec4u(v);
-    }
+    return vec4u(v);
+}
+//else
+fn cut(v: vec4f) -> vec4u {
     return raised(v) & vec4u(0x7fffffu);
 }
+//end
 
 fn packed(v: vec4f) -> u32 {
     let u = raised(v) & vec4u(255u);

@@ -209,16 +209,10 @@ typedef struct {
 
 typedef struct {
     WGPUChainedStruct *nextInChain;
-    WGPUStringView key;
-    double value;
-} WGPUConstantEntry;
-
-typedef struct {
-    WGPUChainedStruct *nextInChain;
     WGPUShaderModule module;
     WGPUStringView entryPoint;
     size_t constantCount;
-    const WGPUConstantEntry *constants;
+    const void *constants;
 } WGPUComputeState;
 
 typedef struct {

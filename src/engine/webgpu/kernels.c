@@ -2,11 +2,13 @@
  * Pipelines: made at first use, warmed by one dispatch that does nothing, kept until close.
  *
  * Sizes are uniforms, not constants of the pipeline: one pipeline serves every image, in this process and, through the
- * driver's cache, in the next. The few override constants choose between variants. The warm-up is there because the CPU
- * driver compiles at the first dispatch, not when a pipeline is made.
+ * driver's cache, in the next. What chooses between ways to do the work is a variant: sections of the shader's text that
+ * are kept or left out, because the driver takes four times longer over branches that it has to find dead itself.
+ * The warm-up is there because the CPU driver compiles at the first dispatch, not when a pipeline is made.
  */
 #include "engine/webgpu/webgpu.h"
 
+#include "base/alloc.h"
 #include "base/status.h"
 
 #include <stdio.h>
@@ -17,22 +19,20 @@ extern const char trii_wgsl_resize[], trii_wgsl_apply_mask[], trii_wgsl_byte[];
 
 #define SCRATCH_BYTES 256
 
-static const char *const constants[] = {"split", "huge", "narrow4", "narrow8"}; /* by bit of the variant */
-#define CONSTANTS (sizeof constants / sizeof *constants)
+static const char *const sections[] = {"split", "huge", "narrow4", "narrow8"}; /* by bit of the variant */
 
 static const struct source {
     const char *name, *wgsl, *entry;
-    const char *bindings;     /* one letter each: u uniform, r read, w written */
-    uint32_t constant_count;  /* the first ones of the list */
+    const char *bindings;     /* one letter each: u uniform, r read, w written; W: windows of what is sampled */
 } sources[TRII_GPU_KERNELS] = {
-    [TRII_GPU_BILINEAR] = {"resize", trii_wgsl_resize, "bilinear", "urrrrw", 2},
-    [TRII_GPU_AREA] = {"resize", trii_wgsl_resize, "area", "urrrrw", 2},
-    [TRII_GPU_MASK_FOURS] = {"apply_mask", trii_wgsl_apply_mask, "fours", "urrrrwr", CONSTANTS},
-    [TRII_GPU_MASK_FOURS_IN_PLACE] = {"apply_mask", trii_wgsl_apply_mask, "fours_in_place", "urrrrw", CONSTANTS},
-    [TRII_GPU_MASK_SINGLES] = {"apply_mask", trii_wgsl_apply_mask, "singles", "urrrrwr", CONSTANTS},
-    [TRII_GPU_MASK_SINGLES_IN_PLACE] = {"apply_mask", trii_wgsl_apply_mask, "singles_in_place", "urrrrw", CONSTANTS},
-    [TRII_GPU_PEEK] = {"peek", trii_wgsl_byte, "peek", "urw", 0},
-    [TRII_GPU_POKE] = {"poke", trii_wgsl_byte, "poke", "uw", 0},
+    [TRII_GPU_BILINEAR] = {"resize", trii_wgsl_resize, "bilinear", "uwW"},
+    [TRII_GPU_AREA] = {"resize", trii_wgsl_resize, "area", "uwW"},
+    [TRII_GPU_MASK_FOURS] = {"apply_mask", trii_wgsl_apply_mask, "fours", "uwWr"},
+    [TRII_GPU_MASK_FOURS_IN_PLACE] = {"apply_mask", trii_wgsl_apply_mask, "fours_in_place", "uwW"},
+    [TRII_GPU_MASK_SINGLES] = {"apply_mask", trii_wgsl_apply_mask, "singles", "uwWr"},
+    [TRII_GPU_MASK_SINGLES_IN_PLACE] = {"apply_mask", trii_wgsl_apply_mask, "singles_in_place", "uwW"},
+    [TRII_GPU_PEEK] = {"peek", trii_wgsl_byte, "peek", "urw"},
+    [TRII_GPU_POKE] = {"poke", trii_wgsl_byte, "poke", "uw"},
 };
 
 static void release_kernel(struct trii_gpu *gpu, struct trii_gpu_kernel *kernel) {
@@ -43,24 +43,62 @@ static void release_kernel(struct trii_gpu *gpu, struct trii_gpu_kernel *kernel)
     *kernel = (struct trii_gpu_kernel){0};
 }
 
-static tri_status compile(struct trii_gpu *gpu, const struct source *source, uint32_t variant,
+/* ---- variants ---- */
+
+static bool is_chosen(const char *name, size_t length, uint32_t variant) {
+    for (uint32_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        if (strlen(sections[i]) == length && memcmp(sections[i], name, length) == 0)
+            return (variant >> i) & 1;
+    return false;
+}
+
+static bool starts(const char *line, const char *word) {
+    return strncmp(line, word, strlen(word)) == 0;
+}
+
+/* Keeps the sections of a variant: `//if NAME`, `//elif NAME`, `//else`, `//end`, each a line of its own, not nested. The
+ * other lines' numbers stay what they are in the file. */
+static char *specialise(const char *wgsl, uint32_t variant) {
+    bool kept = true, taken = false;
+    char *out = trii_calloc(strlen(wgsl) + 1, 1), *to = out;
+    for (const char *line = wgsl; out && *line;) {
+        const char *end = strchr(line, '\n');
+        const size_t length = end ? (size_t)(end - line) : strlen(line);
+        if (starts(line, "//if ")) {
+            kept = taken = is_chosen(line + 5, length - 5, variant);
+        } else if (starts(line, "//elif ")) {
+            kept = !taken && is_chosen(line + 7, length - 7, variant);
+            taken = taken || kept;
+        } else if (starts(line, "//else")) {
+            kept = !taken;
+        } else if (starts(line, "//end")) {
+            kept = true;
+        } else if (kept) {
+            memcpy(to, line, length); /* not payload: the text of a shader */
+            to += length;
+        }
+        if (end)
+            *to++ = '\n';
+        line += length + (end != NULL);
+    }
+    return out;
+}
+
+/* ---- pipelines ---- */
+
+static tri_status compile(struct trii_gpu *gpu, const struct source *source, const char *wgsl,
                           struct trii_gpu_kernel *out, struct tri_error *err) {
-    WGPUConstantEntry entries[CONSTANTS] = {0};
-    WGPUShaderSourceWGSL code = {.chain = {.sType = WGPUSType_ShaderSourceWGSL}, .code = trii_gpu_text(source->wgsl)};
+    WGPUShaderSourceWGSL code = {.chain = {.sType = WGPUSType_ShaderSourceWGSL}, .code = trii_gpu_text(wgsl)};
     const WGPULabelled descriptor = {.nextInChain = &code.chain};
     struct trii_gpu_kernel kernel = {0};
     char doing[96];
-    for (uint32_t i = 0; i < source->constant_count; i++)
-        entries[i] = (WGPUConstantEntry){.key = trii_gpu_text(constants[i]), .value = (variant >> i) & 1};
     snprintf(doing, sizeof doing, "the shader of %s does not compile", source->name);
     trii_gpu_scope_begin(gpu);
     WGPUShaderModule module = gpu->dawn.DeviceCreateShaderModule(gpu->device, &descriptor);
     tri_status status = trii_gpu_scope_end(gpu, TRI_BAD_SHADER, doing, err);
     if (status == TRI_OK) {
-        const WGPUComputePipelineDescriptor pipeline = {.compute = {.module = module,
-                                                                    .entryPoint = trii_gpu_text(source->entry),
-                                                                    .constantCount = source->constant_count,
-                                                                    .constants = entries}};
+        const WGPUComputePipelineDescriptor pipeline = {
+            .compute = {.module = module, .entryPoint = trii_gpu_text(source->entry)}};
         trii_gpu_scope_begin(gpu);
         kernel.pipeline = gpu->dawn.DeviceCreateComputePipeline(gpu->device, &pipeline);
         kernel.layout = gpu->dawn.ComputePipelineGetBindGroupLayout(kernel.pipeline, 0);
@@ -78,7 +116,7 @@ static tri_status compile(struct trii_gpu *gpu, const struct source *source, uin
 tri_status trii_gpu_compile(struct trii_gpu *gpu, const char *name, const char *wgsl, const char *entry,
                             struct trii_gpu_kernel *out, struct tri_error *err) {
     const struct source source = {.name = name, .wgsl = wgsl, .entry = entry};
-    return compile(gpu, &source, 0, out, err);
+    return compile(gpu, &source, wgsl, out, err);
 }
 
 /* What is read and what is written may not be one buffer. */
@@ -95,18 +133,31 @@ static tri_status make_scratch(struct trii_gpu *gpu, struct tri_error *err) {
     return TRI_OK;
 }
 
+/* Scratch for every binding of a kernel; returns how many there are. Binding numbers leave room for four windows. */
+static size_t bind_scratch(const struct trii_gpu *gpu, const struct source *source, uint32_t variant,
+                           WGPUBindGroupEntry entries[8]) {
+    size_t count = 0;
+    uint32_t binding = 0;
+    for (const char *letter = source->bindings; *letter; letter++) {
+        const uint32_t room = *letter == 'W' ? TRII_GPU_WINDOWS : 1;
+        const uint32_t bound = variant & TRII_GPU_SPLIT ? room : 1;
+        for (uint32_t i = 0; i < bound; i++)
+            entries[count++] = (WGPUBindGroupEntry){
+                .binding = binding + i, .buffer = gpu->scratch[*letter == 'w'], .size = SCRATCH_BYTES};
+        binding += room;
+    }
+    return count;
+}
+
 /* One workgroup on zeroed scratch: every kernel sees an extent of zero and returns. */
-static tri_status warm(struct trii_gpu *gpu, const struct source *source, const struct trii_gpu_kernel *kernel,
-                       struct tri_error *err) {
+static tri_status warm(struct trii_gpu *gpu, const struct source *source, uint32_t variant,
+                       const struct trii_gpu_kernel *kernel, struct tri_error *err) {
     WGPUBindGroupEntry entries[8] = {0};
-    const size_t count = strlen(source->bindings);
     char doing[96];
     tri_status status = make_scratch(gpu, err);
     if (status != TRI_OK)
         return status;
-    for (uint32_t i = 0; i < count; i++)
-        entries[i] = (WGPUBindGroupEntry){
-            .binding = i, .buffer = gpu->scratch[source->bindings[i] == 'w'], .size = SCRATCH_BYTES};
+    const size_t count = bind_scratch(gpu, source, variant, entries);
     const WGPUBindGroupDescriptor descriptor = {.layout = kernel->layout, .entryCount = count, .entries = entries};
     snprintf(doing, sizeof doing, "warming %s", source->name);
     trii_gpu_scope_begin(gpu);
@@ -131,10 +182,14 @@ tri_status trii_gpu_kernel(struct trii_gpu *gpu, enum trii_gpu_kernel_id id, uin
                            const struct trii_gpu_kernel **out, struct tri_error *err) {
     struct trii_gpu_kernel *slot = &gpu->kernels[id][variant], kernel;
     if (!slot->pipeline) {
-        tri_status status = compile(gpu, &sources[id], variant, &kernel, err);
+        char *wgsl = specialise(sources[id].wgsl, variant);
+        if (!wgsl)
+            return trii_fail(err, TRI_NO_MEMORY, "no memory for the shader of %s", sources[id].name);
+        tri_status status = compile(gpu, &sources[id], wgsl, &kernel, err);
+        trii_free(wgsl);
         if (status != TRI_OK)
             return status;
-        status = warm(gpu, &sources[id], &kernel, err);
+        status = warm(gpu, &sources[id], variant, &kernel, err);
         if (status != TRI_OK) {
             release_kernel(gpu, &kernel);
             return status;

@@ -143,37 +143,37 @@ static tri_status make_readback(struct trii_prepared *p, size_t output, struct t
                            WGPUBufferUsage_MapRead | WGPUBufferUsage_CopyDst, &view->readback, err);
 }
 
-/* The four windows of a sampled operand; a small one is shown whole four times. */
-static void window(const struct trii_prepared *p, const struct recipe *recipe, uint32_t i, WGPUBindGroupEntry *entry) {
-    const uint64_t bytes = p->bytes[recipe->sampled], offset = i * TRII_GPU_WINDOW_BYTES;
-    entry->buffer = p->views[recipe->sampled]->buffer;
-    if (bytes <= TRII_GPU_WINDOW_BYTES || offset >= bytes) {
-        entry->size = trii_min_u64(bytes, TRII_GPU_WINDOW_BYTES);
-        return;
+/* Binding 0 is the tile's uniform, 1 what is written, 2 to 5 the windows of what is sampled, 6 what is read pixel by pixel
+ * (ops/wgsl). An operand that one binding shows has one window. */
+static size_t bind(const struct trii_prepared *p, const struct recipe *recipe, const struct trii_gpu_tile *tile,
+                   size_t i, WGPUBindGroupEntry entries[7]) {
+    const uint64_t sampled = p->bytes[recipe->sampled];
+    const uint32_t windows = recipe->variant & TRII_GPU_SPLIT ? TRII_GPU_WINDOWS : 1;
+    size_t count = 0;
+    entries[count++] = (WGPUBindGroupEntry){
+        .buffer = p->uniforms, .offset = i * TRII_GPU_JOB_STRIDE, .size = sizeof tile->job};
+    entries[count++] = (WGPUBindGroupEntry){
+        .binding = 1, .buffer = p->views[recipe->output]->buffer, .offset = tile->offset, .size = tile->bytes};
+    for (uint32_t w = 0; w < windows; w++) {
+        const uint64_t offset = w * TRII_GPU_WINDOW_BYTES < sampled ? w * TRII_GPU_WINDOW_BYTES : 0; /* past the end: any */
+        entries[count++] = (WGPUBindGroupEntry){.binding = 2 + w,
+                                                .buffer = p->views[recipe->sampled]->buffer,
+                                                .offset = offset,
+                                                .size = trii_min_u64(sampled - offset, TRII_GPU_WINDOW_BYTES)};
     }
-    entry->offset = offset;
-    entry->size = trii_min_u64(bytes - offset, TRII_GPU_WINDOW_BYTES);
+    if (recipe->image != SIZE_MAX)
+        entries[count++] = (WGPUBindGroupEntry){
+            .binding = 6, .buffer = p->views[recipe->image]->buffer, .offset = tile->offset, .size = tile->bytes};
+    return count;
 }
 
 static tri_status make_tile(struct trii_prepared *p, const struct recipe *recipe, const struct trii_gpu_kernel *kernel,
                             const struct trii_gpu_tile *tile, size_t i, struct tri_error *err) {
-    WGPUBindGroupEntry entries[7] = {0};
-    WGPUBindGroupDescriptor descriptor = {.layout = kernel->layout, .entryCount = 6, .entries = entries};
+    WGPUBindGroupEntry entries[7];
+    const WGPUBindGroupDescriptor descriptor = {
+        .layout = kernel->layout, .entryCount = bind(p, recipe, tile, i, entries), .entries = entries};
     trii_gpu_scope_begin(p->gpu);
     p->gpu->dawn.QueueWriteBuffer(p->gpu->queue, p->uniforms, i * TRII_GPU_JOB_STRIDE, &tile->job, sizeof tile->job);
-    entries[0] = (WGPUBindGroupEntry){
-        .buffer = p->uniforms, .offset = i * TRII_GPU_JOB_STRIDE, .size = sizeof tile->job};
-    for (uint32_t w = 0; w < TRII_GPU_WINDOWS; w++) {
-        entries[1 + w].binding = 1 + w;
-        window(p, recipe, w, &entries[1 + w]);
-    }
-    entries[5] = (WGPUBindGroupEntry){
-        .binding = 5, .buffer = p->views[recipe->output]->buffer, .offset = tile->offset, .size = tile->bytes};
-    if (recipe->image != SIZE_MAX) {
-        entries[6] = (WGPUBindGroupEntry){
-            .binding = 6, .buffer = p->views[recipe->image]->buffer, .offset = tile->offset, .size = tile->bytes};
-        descriptor.entryCount = 7;
-    }
     p->tiles[i].group = p->gpu->dawn.DeviceCreateBindGroup(p->gpu->device, &descriptor);
     p->tiles[i].groups[0] = tile->groups[0];
     p->tiles[i].groups[1] = tile->groups[1];

@@ -57,7 +57,7 @@ enum trii_gpu_kernel_id {
     TRII_GPU_POKE,
     TRII_GPU_KERNELS
 };
-/* Variants of a kernel, by its override constants. */
+/* Variants of a kernel: sections of its text that are kept. */
 #define TRII_GPU_SPLIT 1u
 #define TRII_GPU_HUGE 2u
 #define TRII_GPU_NARROW4 4u
