@@ -15,9 +15,10 @@ struct nn {
 static inline const char *nn_cache(void) {
     static char path[] = "/tmp/tripoint-webnn-XXXXXX";
     static bool made;
-    if (!made)
+    if (!made) { /* by the main thread, before there are others */
         assert_non_null(mkdtemp(path));
-    made = true;
+        made = true;
+    }
     return path;
 }
 

@@ -13,9 +13,9 @@ static void decode_portrait(struct nn_stage *s) {
     tri_image_close(&image);
 }
 
-/* Computed apart from OpenVINO: the photo resized with numpy (two taps, half-pixel centres, no antialiasing), / 255, then
- * the ONNX file in ONNX Runtime 1.32. Samples are on the mask's edge, where a wrong channel order, scale or precision
- * shows first; 1e-3 is more than what another CPU's rounding does. */
+/* Computed apart from OpenVINO: the photo resized with numpy (two taps, half-pixel centres, no antialiasing), / 255,
+ * then the ONNX file in ONNX Runtime 1.32. Samples are on the mask's edge, where a wrong channel order, scale or
+ * precision shows first; 1e-3 is more than what another CPU's rounding does. */
 static const struct {
     const char *model;
     float mean, area;
@@ -139,8 +139,8 @@ static void the_cache_changes_nothing(void **state) {
         nn_close(&nn);
         if (round == 1) { /* every entry loses its middle */
             snprintf(damage, sizeof damage,
-                     "for f in '%s'/openvino/*; do printf broken | dd of=\"$f\" bs=1 seek=4100 conv=notrunc 2>/dev/null; done",
-                     nn_cache());
+                     "for f in '%s'/openvino/*; do "
+                     "printf broken | dd of=\"$f\" bs=1 seek=4100 conv=notrunc 2>/dev/null; done", nn_cache());
             assert_int_equal(system(damage), 0);
         }
     }

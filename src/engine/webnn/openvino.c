@@ -33,8 +33,8 @@ static tri_status check_declarations(const struct trii_openvino *ov, const char 
 #define CHECK_DTYPE(name, value, bytes, text)                                                                          \
     if (!probe(ov, TRI_DTYPE_##name))                                                                                  \
         return trii_fail(err, TRI_ENGINE_UNAVAILABLE,                                                                  \
-                         "%s is OpenVINO %s, whose " text " tensors are not as declared here; OpenVINO " TRII_OPENVINO_VERSION \
-                         " is right", path, version);
+                         "%s is OpenVINO %s, whose " text " tensors are not as declared here; OpenVINO "               \
+                         TRII_OPENVINO_VERSION " is right", path, version);
     TRI_DTYPE_LIST(CHECK_DTYPE)
 #undef CHECK_DTYPE
     return TRI_OK;
@@ -65,8 +65,8 @@ tri_status trii_openvino_open(struct trii_openvino *ov, const char *path, char v
 #define FIND(name, result, parameters)                                                                                 \
     if (!trii_sys_symbol(library, "ov_" #name, &ov->name))                                                             \
         return trii_fail(err, TRI_ENGINE_UNAVAILABLE,                                                                  \
-                         "%s has no function ov_" #name ": it is not the C library of OpenVINO " TRII_OPENVINO_VERSION, \
-                         path);
+                         "%s has no function ov_" #name ": it is not OpenVINO's C library of release "                 \
+                         TRII_OPENVINO_VERSION, path);
     TRII_OPENVINO_FUNCTIONS(FIND)
 #undef FIND
     tri_status status = check_version(ov, path, version, err);
@@ -105,14 +105,14 @@ tri_status trii_openvino_fail(const struct trii_openvino *ov, int code, struct t
     return status;
 }
 
-int trii_openvino_element(enum tri_dtype dtype) {
-    static const int elements[] = {
+unsigned trii_openvino_element(enum tri_dtype dtype) {
+    static const unsigned elements[] = {
         [TRI_DTYPE_U8] = TRII_OV_U8,   [TRI_DTYPE_I8] = TRII_OV_I8,   [TRI_DTYPE_U16] = TRII_OV_U16,
         [TRI_DTYPE_I16] = TRII_OV_I16, [TRI_DTYPE_F16] = TRII_OV_F16, [TRI_DTYPE_U32] = TRII_OV_U32,
         [TRI_DTYPE_I32] = TRII_OV_I32, [TRI_DTYPE_F32] = TRII_OV_F32, [TRI_DTYPE_U64] = TRII_OV_U64,
         [TRI_DTYPE_I64] = TRII_OV_I64, [TRI_DTYPE_F64] = TRII_OV_F64,
     };
-    return (size_t)dtype < sizeof elements / sizeof *elements ? elements[dtype] : -1;
+    return (size_t)dtype < sizeof elements / sizeof *elements ? elements[dtype] : 0;
 }
 
 int trii_openvino_tensor(const struct trii_openvino *ov, const struct tri_layout *layout, bool batch, void *bytes,

@@ -87,7 +87,7 @@ struct trii_ov_property {
     X(infer_request_set_output_tensor, int, (struct ov_infer_request *, const struct ov_tensor *))                     \
     X(infer_request_infer, int, (struct ov_infer_request *))                                                           \
     X(infer_request_free, void, (struct ov_infer_request *))                                                           \
-    X(tensor_create_from_host_ptr, int, (int, struct trii_ov_shape, void *, struct ov_tensor **))                      \
+    X(tensor_create_from_host_ptr, int, (unsigned, struct trii_ov_shape, void *, struct ov_tensor **))                 \
     X(tensor_get_shape, int, (const struct ov_tensor *, struct trii_ov_shape *))                                       \
     X(tensor_get_byte_size, int, (const struct ov_tensor *, size_t *))                                                 \
     X(tensor_data, int, (const struct ov_tensor *, void **))                                                           \
@@ -109,18 +109,18 @@ struct trii_ov_property {
     X(preprocess_input_info_get_preprocess_steps, int,                                                                 \
       (const struct ov_preprocess_input_info *, struct ov_preprocess_preprocess_steps **))                             \
     X(preprocess_input_tensor_info_free, void, (struct ov_preprocess_input_tensor_info *))                             \
-    X(preprocess_input_tensor_info_set_element_type, int, (struct ov_preprocess_input_tensor_info *, int))             \
+    X(preprocess_input_tensor_info_set_element_type, int, (struct ov_preprocess_input_tensor_info *, unsigned))        \
     X(preprocess_input_tensor_info_set_layout, int,                                                                    \
       (struct ov_preprocess_input_tensor_info *, struct ov_layout *))                                                  \
-    X(preprocess_input_tensor_info_set_color_format, int, (struct ov_preprocess_input_tensor_info *, int))             \
+    X(preprocess_input_tensor_info_set_color_format, int, (struct ov_preprocess_input_tensor_info *, unsigned))        \
     X(preprocess_input_tensor_info_set_spatial_static_shape, int,                                                      \
       (struct ov_preprocess_input_tensor_info *, size_t, size_t))                                                      \
     X(preprocess_input_model_info_free, void, (struct ov_preprocess_input_model_info *))                               \
     X(preprocess_input_model_info_set_layout, int, (struct ov_preprocess_input_model_info *, struct ov_layout *))      \
     X(preprocess_preprocess_steps_free, void, (struct ov_preprocess_preprocess_steps *))                               \
-    X(preprocess_preprocess_steps_convert_element_type, int, (struct ov_preprocess_preprocess_steps *, int))           \
-    X(preprocess_preprocess_steps_convert_color, int, (struct ov_preprocess_preprocess_steps *, int))                  \
-    X(preprocess_preprocess_steps_resize, int, (struct ov_preprocess_preprocess_steps *, int))                         \
+    X(preprocess_preprocess_steps_convert_element_type, int, (struct ov_preprocess_preprocess_steps *, unsigned))      \
+    X(preprocess_preprocess_steps_convert_color, int, (struct ov_preprocess_preprocess_steps *, unsigned))             \
+    X(preprocess_preprocess_steps_resize, int, (struct ov_preprocess_preprocess_steps *, unsigned))                    \
     X(preprocess_preprocess_steps_scale, int, (struct ov_preprocess_preprocess_steps *, float))
 
 struct trii_openvino {
@@ -137,8 +137,8 @@ tri_status trii_openvino_open(struct trii_openvino *ov, const char *path, char v
 /* Fills `err` with "<words>: <the library's reason, in one line>" and the library's number; returns `status`. */
 tri_status trii_openvino_fail(const struct trii_openvino *ov, int code, struct tri_error *err, tri_status status,
                               const char *words);
-/* TRII_OV_U8 for TRI_DTYPE_U8, ...; -1 for an unknown one. */
-int trii_openvino_element(enum tri_dtype dtype);
+/* TRII_OV_U8 for TRI_DTYPE_U8, ... */
+unsigned trii_openvino_element(enum tri_dtype dtype);
 /* A tensor over `layout` at `bytes`, with `batch` a leading dimension of 1. The layout is tight. */
 int trii_openvino_tensor(const struct trii_openvino *ov, const struct tri_layout *layout, bool batch, void *bytes,
                          struct ov_tensor **out);

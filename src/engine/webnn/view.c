@@ -49,7 +49,8 @@ tri_status trii_nn_view(struct tri_engine *engine, const struct trii_region *reg
     struct trii_nn *nn = (struct trii_nn *)engine;
     char text[96];
     if (!tri_layout_is_tight(layout))
-        return trii_fail(err, TRI_UNSUPPORTED, "OpenVINO's tensors over memory of ours have no strides: %s must be tight",
+        return trii_fail(err, TRI_UNSUPPORTED,
+                         "OpenVINO's tensors over memory of ours have no strides: %s must be tight",
                          tri_layout_format(layout, text, sizeof text));
     struct trii_nn_view *view = find(nn, region, layout);
     if (!view) {
