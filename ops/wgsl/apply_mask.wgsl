@@ -109,30 +109,41 @@ fn general(at: vec4f, r: Rows) -> vec4f {
     return bounded(left + (right - left) * (at - floor(at)));
 }
 
+// What the eight pixels from x on of row y have in common.
 struct Eight {
-    a: vec4f,
-    b: vec4f,
+    rows: Rows,
+    first: f32,
+    three: vec3f,
 }
 
-// The mask at pixels x ... x + 7 of row y: eight, or four, pixels see at most three columns of a mask that is so much
-// narrower than the image.
+// The mask at pixels x ... x + 3: eight, or four, pixels see at most three columns of a mask that is so much narrower than
+// the image.
 //if narrow8
-fn sampled(x: u32, y: u32) -> Eight {
-    let a = columns(x);
-    let v = three(rows(y), cut(a).x);
-    return Eight(narrow(a, floor(a.x), v), narrow(columns(x + 4u), floor(a.x), v));
+fn eight(x: u32, y: u32) -> Eight {
+    let at = columns(x);
+    let r = rows(y);
+    return Eight(r, floor(at.x), three(r, cut(at).x));
+}
+
+fn sampled(s: Eight, x: u32) -> vec4f {
+    return narrow(columns(x), s.first, s.three);
 }
 //elif narrow4
-fn sampled(x: u32, y: u32) -> Eight {
-    let r = rows(y);
-    let a = columns(x);
-    let b = columns(x + 4u);
-    return Eight(narrow(a, floor(a.x), three(r, cut(a).x)), narrow(b, floor(b.x), three(r, cut(b).x)));
+fn eight(x: u32, y: u32) -> Eight {
+    return Eight(rows(y), 0.0, vec3f(0.0));
+}
+
+fn sampled(s: Eight, x: u32) -> vec4f {
+    let at = columns(x);
+    return narrow(at, floor(at.x), three(s.rows, cut(at).x));
 }
 //else
-fn sampled(x: u32, y: u32) -> Eight {
-    let r = rows(y);
-    return Eight(general(columns(x), r), general(columns(x + 4u), r));
+fn eight(x: u32, y: u32) -> Eight {
+    return Eight(rows(y), 0.0, vec3f(0.0));
+}
+
+fn sampled(s: Eight, x: u32) -> vec4f {
+    return general(columns(x), s.rows);
 }
 //end
 
@@ -149,16 +160,23 @@ fn place(id: vec3u) -> u32 {
     return job.base + id.y * job.pitch + id.x * 8u;
 }
 
+// Pixels of this invocation's eight that are there. Loops over them are not unrolled, as their end is not known: that halves
+// what the CPU driver has to compile.
+fn present(id: vec3u) -> u32 {
+    return min(job.extent.x - id.x * 8u, 8u);
+}
+
 @compute @workgroup_size(256)
 fn fours(@builtin(global_invocation_id) id: vec3u) {
     if (outside(id)) {
         return;
     }
+    let x = job.origin.x + id.x * 8u;
+    let s = eight(x, job.origin.y + id.y);
     let i = place(id) / 4u;
-    let m = sampled(job.origin.x + id.x * 8u, job.origin.y + id.y);
-    masked4[i] = with_alpha(image4[i], m.a);
-    if (id.x * 8u + 4u < job.extent.x) {
-        masked4[i + 1u] = with_alpha(image4[i + 1u], m.b);
+    let end = present(id) / 4u;
+    for (var k = 0u; k < end; k++) {
+        masked4[i + k] = with_alpha(image4[i + k], sampled(s, x + 4u * k));
     }
 }
 
@@ -167,11 +185,12 @@ fn fours_in_place(@builtin(global_invocation_id) id: vec3u) {
     if (outside(id)) {
         return;
     }
+    let x = job.origin.x + id.x * 8u;
+    let s = eight(x, job.origin.y + id.y);
     let i = place(id) / 4u;
-    let m = sampled(job.origin.x + id.x * 8u, job.origin.y + id.y);
-    masked4[i] = with_alpha(masked4[i], m.a);
-    if (id.x * 8u + 4u < job.extent.x) {
-        masked4[i + 1u] = with_alpha(masked4[i + 1u], m.b);
+    let end = present(id) / 4u;
+    for (var k = 0u; k < end; k++) {
+        masked4[i + k] = with_alpha(masked4[i + k], sampled(s, x + 4u * k));
     }
 }
 
@@ -199,14 +218,14 @@ fn singles(@builtin(global_invocation_id) id: vec3u) {
     if (outside(id)) {
         return;
     }
+    let x = job.origin.x + id.x * 8u;
+    let s = eight(x, job.origin.y + id.y);
     let i = place(id);
-    let count = job.extent.x - id.x * 8u;
-    let m = sampled(job.origin.x + id.x * 8u, job.origin.y + id.y);
-    let a = indices(i, count);
-    put(i, count, with_alpha(vec4u(image[a.x], image[a.y], image[a.z], image[a.w]), m.a));
-    if (count > 4u) {
-        let b = indices(i + 4u, count - 4u);
-        put(i + 4u, count - 4u, with_alpha(vec4u(image[b.x], image[b.y], image[b.z], image[b.w]), m.b));
+    let count = present(id);
+    for (var k = 0u; k < count; k += 4u) {
+        let at = indices(i + k, count - k);
+        let pixels = vec4u(image[at.x], image[at.y], image[at.z], image[at.w]);
+        put(i + k, count - k, with_alpha(pixels, sampled(s, x + k)));
     }
 }
 
@@ -215,13 +234,13 @@ fn singles_in_place(@builtin(global_invocation_id) id: vec3u) {
     if (outside(id)) {
         return;
     }
+    let x = job.origin.x + id.x * 8u;
+    let s = eight(x, job.origin.y + id.y);
     let i = place(id);
-    let count = job.extent.x - id.x * 8u;
-    let m = sampled(job.origin.x + id.x * 8u, job.origin.y + id.y);
-    let a = indices(i, count);
-    put(i, count, with_alpha(vec4u(masked[a.x], masked[a.y], masked[a.z], masked[a.w]), m.a));
-    if (count > 4u) {
-        let b = indices(i + 4u, count - 4u);
-        put(i + 4u, count - 4u, with_alpha(vec4u(masked[b.x], masked[b.y], masked[b.z], masked[b.w]), m.b));
+    let count = present(id);
+    for (var k = 0u; k < count; k += 4u) {
+        let at = indices(i + k, count - k);
+        let pixels = vec4u(masked[at.x], masked[at.y], masked[at.z], masked[at.w]);
+        put(i + k, count - k, with_alpha(pixels, sampled(s, x + k)));
     }
 }
