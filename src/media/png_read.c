@@ -6,17 +6,30 @@
 
 #include <spng.h>
 
+/* The library gives its allocators no context, and calls zlib's failed allocation a damaged stream: it is noted here,
+ * from begin() to the end of the same call. */
+static _Thread_local bool memory_is_out;
+
+static void *noted(void *memory) {
+    memory_is_out |= !memory;
+    return memory;
+}
+
 static void *allocate(size_t size) {
-    return trii_calloc(size, 1);
+    return noted(trii_calloc(size, 1));
+}
+
+static void *allocate_many(size_t count, size_t size) {
+    return noted(trii_calloc(count, size));
 }
 
 static void *reallocate(void *old, size_t size) {
-    return trii_realloc(old, size, 1);
+    return noted(trii_realloc(old, size, 1));
 }
 
 static tri_status failed(const char *name, int code, const struct spng_row_info *at, uint32_t height,
                          struct tri_error *err) {
-    if (code == SPNG_EMEM)
+    if (memory_is_out)
         return trii_fail(err, TRI_NO_MEMORY, "out of memory while decoding %s", name);
     if (code == SPNG_ECHUNK_LIMITS)
         return trii_fail(err, TRI_LIMIT, "%s has chunks beside its pixels of more than %zu MiB", name,
@@ -28,8 +41,9 @@ static tri_status failed(const char *name, int code, const struct spng_row_info 
 }
 
 static spng_ctx *begin(const struct tri_image *image) {
-    struct spng_alloc functions = {.malloc_fn = allocate, .realloc_fn = reallocate, .calloc_fn = trii_calloc,
+    struct spng_alloc functions = {.malloc_fn = allocate, .realloc_fn = reallocate, .calloc_fn = allocate_many,
                                    .free_fn = trii_free};
+    memory_is_out = false;
     spng_ctx *png = spng_ctx_new2(&functions, 0);
     if (!png)
         return NULL;

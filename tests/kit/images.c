@@ -10,7 +10,7 @@
 
 static uint32_t next(uint32_t *seed) {
     *seed = *seed * 1664525u + 1013904223u;
-    return *seed >> 8;
+    return *seed >> 16; /* the low bits repeat soon */
 }
 
 static void *need(size_t bytes) {
