@@ -11,7 +11,7 @@ struct nn {
     struct tri_engine *engine;
 };
 
-/* A folder of this test's own for the cache, gone at the end. */
+/* A folder of this test's own for the cache, gone at the end. The first call is made before there are threads. */
 static inline const char *nn_cache(void) {
     static char path[] = "/tmp/tripoint-webnn-XXXXXX";
     static bool made;
