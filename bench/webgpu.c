@@ -103,7 +103,8 @@ static void measure(const char *what, struct lane *lanes, size_t count, const st
     }
 }
 
-static struct trii_stage resize_stage(struct tri_arena *arena, struct trii_operand image, const char *filter, uint32_t side) {
+static struct trii_stage resize_stage(struct tri_arena *arena, struct trii_operand image, const char *filter,
+                                      uint32_t side) {
     const struct trii_op *op = trii_op_get(TRII_OP_RESIZE);
     struct tri_error err = {0};
     const struct tri_param params[] = {{"width", side, NULL}, {"height", side, NULL}, {"filter", 0, filter}};

@@ -1,6 +1,6 @@
-// apply_mask: the arithmetic of ops/host/plain.c, step by step, so that both agree to the bit. One invocation does eight
-// pixels of a row: as two vectors where the width is a multiple of four, one by one with a tail for any other width.
-// Of the sections (//if ... //end) those of a variant are kept before the shader is compiled: src/engine/webgpu/kernels.c.
+// apply_mask: the arithmetic of ops/host/plain.c, step by step, so that both agree to the bit. One invocation does
+// eight pixels of a row: as two vectors where the width is a multiple of four, one by one with a tail for any other width.
+// Of the sections (//if ... //end) those of a variant are kept before the shader is compiled (kernels.c of the engine).
 
 struct Job {
     mask: vec2u,     // width, height of the mask
@@ -116,8 +116,8 @@ struct Eight {
     three: vec3f,
 }
 
-// The mask at pixels x ... x + 3: eight, or four, pixels see at most three columns of a mask that is so much narrower than
-// the image.
+// The mask at pixels x ... x + 3: eight, or four, pixels see at most three columns of a mask that is so much narrower
+// than the image.
 //if narrow8
 fn eight(x: u32, y: u32) -> Eight {
     let at = columns(x);
@@ -160,8 +160,8 @@ fn place(id: vec3u) -> u32 {
     return job.base + id.y * job.pitch + id.x * 8u;
 }
 
-// Pixels of this invocation's eight that are there. Loops over them are not unrolled, as their end is not known: that halves
-// what the CPU driver has to compile.
+// Pixels of this invocation's eight that are there. Loops over them are not unrolled, as their end is not known: that
+// halves what the CPU driver has to compile.
 fn present(id: vec3u) -> u32 {
     return min(job.extent.x - id.x * 8u, 8u);
 }

@@ -14,8 +14,8 @@ struct Job {
 
 @group(0) @binding(0) var<uniform> job: Job;
 @group(0) @binding(1) var<storage, read_write> resized: array<u32>;
-// An image larger than one binding comes as four windows of 128 MiB, the least that every WebGPU device binds; else only
-// the first is there, and whole.
+// An image larger than one binding comes as four windows of 128 MiB, the least that every WebGPU device binds; else
+// only the first is there, and whole.
 @group(0) @binding(2) var<storage, read> image0: array<u32>;
 @group(0) @binding(3) var<storage, read> image1: array<u32>;
 @group(0) @binding(4) var<storage, read> image2: array<u32>;

@@ -1,6 +1,6 @@
 /*
- * Bring-up: what is missing is named, and nothing is left behind. The tests of this file change the environment that the
- * Vulkan loader reads, so each starts by clearing it.
+ * Bring-up: what is missing is named, and nothing is left behind. The tests of this file change the environment that
+ * the Vulkan loader reads, so each starts by clearing it.
  */
 #include "kit.h"
 

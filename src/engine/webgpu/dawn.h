@@ -69,7 +69,11 @@ typedef enum {
     WGPUAdapterType_CPU = 3
 } WGPUAdapterType;
 typedef enum { WGPUDeviceLostReason_Unknown = 1 } WGPUDeviceLostReason;
-typedef enum { WGPUErrorFilter_Validation = 1, WGPUErrorFilter_OutOfMemory = 2, WGPUErrorFilter_Internal = 3 } WGPUErrorFilter;
+typedef enum {
+    WGPUErrorFilter_Validation = 1,
+    WGPUErrorFilter_OutOfMemory = 2,
+    WGPUErrorFilter_Internal = 3
+} WGPUErrorFilter;
 typedef enum { WGPUErrorType_NoError = 1, WGPUErrorType_Validation = 2, WGPUErrorType_OutOfMemory = 3 } WGPUErrorType;
 
 typedef WGPUFlags WGPUBufferUsage;
@@ -332,7 +336,8 @@ typedef struct {
     X(void, CommandEncoderRelease, (WGPUCommandEncoder))                                                             \
     X(void, CommandBufferRelease, (WGPUCommandBuffer))                                                               \
     X(void, ComputePassEncoderSetPipeline, (WGPUComputePassEncoder, WGPUComputePipeline))                            \
-    X(void, ComputePassEncoderSetBindGroup, (WGPUComputePassEncoder, uint32_t, WGPUBindGroup, size_t, const uint32_t *)) \
+    X(void, ComputePassEncoderSetBindGroup,                                                                          \
+      (WGPUComputePassEncoder, uint32_t, WGPUBindGroup, size_t, const uint32_t *))                                   \
     X(void, ComputePassEncoderDispatchWorkgroups, (WGPUComputePassEncoder, uint32_t, uint32_t, uint32_t))            \
     X(void, ComputePassEncoderEnd, (WGPUComputePassEncoder))                                                         \
     X(void, ComputePassEncoderRelease, (WGPUComputePassEncoder))

@@ -260,8 +260,8 @@ static tri_status adopt(struct trii_gpu *gpu, WGPUDevice device, struct tri_erro
     gpu->foreign_lost = gpu->dawn.DeviceGetLostFuture(device);
     if (!gpu->dawn.DeviceHasFeature(device, WGPUFeatureName_HostMappedPointer))
         return trii_fail(err, TRI_ENGINE_UNAVAILABLE,
-                         "the given device was made without the feature HostMappedPointer, so it cannot see the arena's "
-                         "pages: request that feature (instance toggle allow_unsafe_apis), or let Tripoint make a device");
+                         "the given device was made without the feature HostMappedPointer, so it cannot see the arena's pages: "
+                         "request that feature (instance toggle allow_unsafe_apis), or let Tripoint make a device");
     if (gpu->dawn.DeviceGetLimits(device, &limits) != WGPUStatus_Success)
         return trii_fail(err, TRI_ENGINE_UNAVAILABLE, "the given device does not tell its limits");
     return check_limits(gpu, &limits, err);

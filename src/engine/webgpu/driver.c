@@ -124,8 +124,8 @@ static tri_status nothing_answers(const struct tri_engine_params *params, struct
                          params->cpu_driver ? "CPU driver" : "Vulkan device", name, choice);
     (void)trii_gpu_lavapipe("lvp_icd.json", &icd, NULL);
     trii_fail(err, TRI_ENGINE_UNAVAILABLE,
-              "no GPU answers, and choosing the CPU driver was not allowed: start with VK_ICD_FILENAMES=%s, or open the "
-              "engine with may_set_environment",
+              "no GPU answers, and choosing the CPU driver was not allowed: start with VK_ICD_FILENAMES=%s, or open "
+              "the engine with may_set_environment",
               icd ? icd : "(the driver that scripts/setup installs)");
     trii_free(icd);
     return TRI_ENGINE_UNAVAILABLE;

@@ -2,8 +2,8 @@
  * Pipelines: made at first use, warmed by one dispatch that does nothing, kept until close.
  *
  * Sizes are uniforms, not constants of the pipeline: one pipeline serves every image, in this process and, through the
- * driver's cache, in the next. What chooses between ways to do the work is a variant: sections of the shader's text that
- * are kept or left out, because the driver takes four times longer over branches that it has to find dead itself.
+ * driver's cache, in the next. What chooses between ways to do the work is a variant: sections of the shader's text
+ * that are kept or left out, because the driver takes four times longer over branches that it has to find dead itself.
  * The warm-up is there because the CPU driver compiles at the first dispatch, not when a pipeline is made.
  */
 #include "engine/webgpu/webgpu.h"
@@ -56,8 +56,8 @@ static bool starts(const char *line, const char *word) {
     return strncmp(line, word, strlen(word)) == 0;
 }
 
-/* Keeps the sections of a variant: `//if NAME`, `//elif NAME`, `//else`, `//end`, each a line of its own, not nested. The
- * other lines' numbers stay what they are in the file. */
+/* Keeps the sections of a variant: `//if NAME`, `//elif NAME`, `//else`, `//end`, each a line of its own, not nested.
+ * The other lines' numbers stay what they are in the file. */
 static char *specialise(const char *wgsl, uint32_t variant) {
     bool kept = true, taken = false;
     char *out = trii_calloc(strlen(wgsl) + 1, 1), *to = out;

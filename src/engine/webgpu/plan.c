@@ -14,7 +14,8 @@
 void trii_gpu_cut(uint64_t binding_bytes, uint32_t groups_max, uint32_t pixels, uint64_t width, uint64_t height,
                   struct trii_gpu_cut *out) {
     /* Aligned down at both ends: the offset's rounding fits, and pieces of a row keep vectors of four whole. */
-    const uint64_t binding_pixels = ((binding_bytes - OFFSET_ALIGNMENT) / OFFSET_ALIGNMENT) * (OFFSET_ALIGNMENT / PIXEL_BYTES);
+    const uint64_t binding_pixels =
+        ((binding_bytes - OFFSET_ALIGNMENT) / OFFSET_ALIGNMENT) * (OFFSET_ALIGNMENT / PIXEL_BYTES);
     const uint64_t row_pixels = trii_min_u64(binding_pixels, (uint64_t)groups_max * GROUP * pixels);
     *out = (struct trii_gpu_cut){.width = width, .height = height, .columns = width, .rows = 1};
     if (width == 0 || height == 0)
@@ -29,7 +30,8 @@ void trii_gpu_cut(uint64_t binding_bytes, uint32_t groups_max, uint32_t pixels, 
 
 void trii_gpu_tile(const struct trii_gpu_cut *cut, uint32_t pixels, uint64_t i, struct trii_gpu_tile *out) {
     const uint64_t x = i % cut->across * cut->columns, y = i / cut->across * cut->rows;
-    const uint64_t columns = trii_min_u64(cut->columns, cut->width - x), rows = trii_min_u64(cut->rows, cut->height - y);
+    const uint64_t columns = trii_min_u64(cut->columns, cut->width - x);
+    const uint64_t rows = trii_min_u64(cut->rows, cut->height - y);
     const uint64_t first = (y * cut->width + x) * PIXEL_BYTES;
     const uint64_t end = first + ((rows - 1) * cut->width + columns) * PIXEL_BYTES;
     const uint64_t a_group = (uint64_t)GROUP * pixels;

@@ -2,8 +2,8 @@
  * Keeps Dawn's warnings off the user's terminal while it looks for devices.
  *
  * Each start on the CPU driver prints two lines about limits that don't matter, and a machine without a GPU two more,
- * straight to stderr and past every callback that Dawn has. Where the caller lent us the process's environment, it lends
- * us stderr too for those milliseconds: warnings are kept for our own error messages, anything else is passed on.
+ * straight to stderr and past every callback that Dawn has. Where the caller lent us the process's environment, it
+ * lends us stderr too for those milliseconds: warnings are kept for our own error messages, anything else is passed on.
  */
 #include "engine/webgpu/webgpu.h"
 

@@ -89,7 +89,7 @@ static struct recipe apply_mask_recipe(const struct trii_stage *stage) {
     else
         recipe.kernel = in_place ? TRII_GPU_MASK_SINGLES_IN_PLACE : TRII_GPU_MASK_SINGLES;
     sample(&recipe, stage);
-    /* Neighbouring samples are `scale` columns apart: less than one from the first to the last, with room for rounding. */
+    /* Neighbouring samples are `scale` columns apart: less than one from first to last, with room for rounding. */
     if (7 * recipe.job.scale[0] < 0.99f)
         recipe.variant |= TRII_GPU_NARROW8;
     else if (3 * recipe.job.scale[0] < 0.99f)
@@ -143,8 +143,8 @@ static tri_status make_readback(struct trii_prepared *p, size_t output, struct t
                            WGPUBufferUsage_MapRead | WGPUBufferUsage_CopyDst, &view->readback, err);
 }
 
-/* Binding 0 is the tile's uniform, 1 what is written, 2 to 5 the windows of what is sampled, 6 what is read pixel by pixel
- * (ops/wgsl). An operand that one binding shows has one window. */
+/* Binding 0 is the tile's uniform, 1 what is written, 2 to 5 the windows of what is sampled, 6 what is read pixel by
+ * pixel (ops/wgsl). An operand that one binding shows has one window. */
 static size_t bind(const struct trii_prepared *p, const struct recipe *recipe, const struct trii_gpu_tile *tile,
                    size_t i, WGPUBindGroupEntry entries[7]) {
     const uint64_t sampled = p->bytes[recipe->sampled];
@@ -155,7 +155,8 @@ static size_t bind(const struct trii_prepared *p, const struct recipe *recipe, c
     entries[count++] = (WGPUBindGroupEntry){
         .binding = 1, .buffer = p->views[recipe->output]->buffer, .offset = tile->offset, .size = tile->bytes};
     for (uint32_t w = 0; w < windows; w++) {
-        const uint64_t offset = w * TRII_GPU_WINDOW_BYTES < sampled ? w * TRII_GPU_WINDOW_BYTES : 0; /* past the end: any */
+        const uint64_t start = w * TRII_GPU_WINDOW_BYTES;
+        const uint64_t offset = start < sampled ? start : 0; /* past the end: any, it is not read */
         entries[count++] = (WGPUBindGroupEntry){.binding = 2 + w,
                                                 .buffer = p->views[recipe->sampled]->buffer,
                                                 .offset = offset,

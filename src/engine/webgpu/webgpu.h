@@ -27,8 +27,8 @@
 
 #include <pthread.h>
 
-/* What every WebGPU device binds at least, and the size of a window of a larger operand (ops/wgsl). Four of them are the
- * largest region. */
+/* What every WebGPU device binds at least, and the size of a window of a larger operand (ops/wgsl). Four of them are
+ * the largest region. */
 #define TRII_GPU_WINDOW_BYTES ((uint64_t)128 << 20)
 #define TRII_GPU_WINDOWS 4
 
