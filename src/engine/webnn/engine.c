@@ -24,8 +24,8 @@ static tri_status find_library(struct trii_nn *nn, const struct tri_engine_param
  *   f32         where the CPU has bf16 OpenVINO would compute in it: masks differ by up to 0.3
  *   latency     one inference at a time on all threads; frames in flight queue for it
  *   no pinning  the threads that call us belong to the application
- *   no snippets the plugin's second compiler, for chains of small operations: without it these models load in 56 ms
- *               instead of 70 and compile in 110 instead of 133, and run as fast (docs/decisions/0051-bring-up.md)
+ *   no snippets the plugin's second compiler, for chains of small operations: without it these models load in 52 ms
+ *               instead of 63 and run 1 to 2 % slower (docs/decisions/0051-bring-up.md)
  */
 static tri_status set_properties(struct trii_nn *nn, uint32_t threads, struct tri_error *err) {
     char count[16];
