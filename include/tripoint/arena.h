@@ -44,6 +44,8 @@ enum tri_backing {
 
 /** A segment is never larger: larger imports lose the device on some drivers (docs/engines.md). */
 #define TRI_SEGMENT_MAX_BYTES ((uint64_t)512 << 20)
+/** The largest capacity of a shared arena. */
+#define TRI_SHARED_MAX_BYTES ((uint64_t)64 << 30)
 /** Regions an arena can hold at once. */
 #define TRI_REGION_MAX 65536u
 #define TRI_LABEL_BYTES 48
@@ -57,6 +59,9 @@ struct tri_arena_params {
     enum tri_backing backing;
     bool huge_pages;         /**< ask for huge pages; tri_arena_stats says what came of it */
     const char *label;       /**< shown in errors and traces; copied; default "arena" */
+    /** Other processes may import it: TRI_BACKING_MEMFD and at most TRI_SHARED_MAX_BYTES. Segments for the whole
+     * capacity are made at once (memory still comes only where it is touched), and claims cost a little more. */
+    bool shared;
 };
 
 /** Parameters of tri_region_allocate(): set struct_bytes and size_bytes, zero means default. */
@@ -101,6 +106,31 @@ TRI_API TRI_MUST_USE tri_status tri_arena_create(const struct tri_arena_params *
 /** Destroys the arena and sets *arena to NULL. NULL and pointer to NULL are accepted. With work in
  * flight the arena is doomed and its memory is given back when the last claim or view ends. */
 TRI_API void tri_arena_destroy(struct tri_arena **arena);
+
+/**
+ * Sends a shared arena over a connected Unix socket, to a process of the same user that calls tri_arena_import(). May
+ * be called any number of times. Whoever receives it can read and write every region and stall every claim, so give it
+ * to programs you trust; what they can't do is make this process read or write outside the arena.
+ */
+TRI_API TRI_MUST_USE tri_status tri_arena_export(struct tri_arena *arena, int socket, struct tri_error *err);
+
+/** Parameters of tri_arena_import(): set struct_bytes. */
+struct tri_import_params {
+    size_t struct_bytes; /**< sizeof(struct tri_import_params) */
+    bool read_only;      /**< map the pages without the right to write: host views for writing are TRI_PERMISSION */
+};
+
+/**
+ * Waits on the socket for an arena and maps it. The owner's handles name the same regions here; host views work, and
+ * claims exclude each other across the processes. Allocating, freeing, describing and engines are the owner's: they
+ * are answered TRI_PERMISSION. When this process dies its claims are recovered; when the owner dies the pages stay.
+ * NULL for params means defaults.
+ */
+TRI_API TRI_MUST_USE tri_status tri_arena_import(int socket, const struct tri_import_params *params,
+                                                 struct tri_arena **out, struct tri_error *err);
+
+/** Fills `handles` with up to `capacity` handles of live regions, and returns how many there are. */
+TRI_API size_t tri_arena_regions(const struct tri_arena *arena, tri_handle *handles, size_t capacity);
 
 /** Waits until nothing is in flight: no claim is held and no freed region is still in use. */
 TRI_API TRI_MUST_USE tri_status tri_arena_drain(struct tri_arena *arena, uint64_t timeout_ns, struct tri_error *err);

@@ -27,7 +27,7 @@ static uint64_t slots_bytes(void) {
 }
 
 /* The tables of regions and of pages: address space that costs memory only where it is used. */
-static tri_status open_tables(struct tri_arena *arena, struct tri_error *err) {
+tri_status trii_arena_open_tables(struct tri_arena *arena, struct tri_error *err) {
     void *slots = NULL, *table = NULL;
     int failed = trii_backing_table(slots_bytes(), &slots);
     arena->slots = slots;
@@ -55,9 +55,10 @@ static void close_payload(struct tri_arena *arena) {
     trii_backing_close(&arena->backing, inherited);
 }
 
-static void discard(struct tri_arena *arena) {
+void trii_arena_discard(struct tri_arena *arena) {
     close_payload(arena);
     tri_sync_destroy(&arena->sync);
+    trii_control_close(&arena->control);
     trii_ledger_finish(&arena->ledger);
     pthread_rwlock_destroy(&arena->watch_lock);
     pthread_mutex_destroy(&arena->lock);
@@ -72,6 +73,13 @@ static tri_status read_params(const struct tri_arena_params *given, struct tri_a
                          "arena: tri_arena_params.struct_bytes must be sizeof(struct tri_arena_params)");
     if (params.backing != TRI_BACKING_MEMFD && params.backing != TRI_BACKING_PRIVATE)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "arena: %d is not a backing", (int)params.backing);
+    if (params.shared && params.backing != TRI_BACKING_MEMFD)
+        return trii_fail(err, TRI_UNSUPPORTED, "arena: a shared arena needs the memfd backing: private pages have no "
+                         "second mapping");
+    if (params.shared && params.capacity_bytes > TRI_SHARED_MAX_BYTES)
+        return trii_fail(err, TRI_LIMIT, "arena: a shared capacity of %" PRIu64 " bytes was asked for, the most is "
+                         "%" PRIu64,
+                         params.capacity_bytes, TRI_SHARED_MAX_BYTES);
     if (params.capacity_bytes == 0)
         params.capacity_bytes = CAPACITY_DEFAULT;
     if (params.capacity_bytes > CAPACITY_MAX)
@@ -81,18 +89,49 @@ static tri_status read_params(const struct tri_arena_params *given, struct tri_a
     return TRI_OK;
 }
 
+/* Every segment that the capacity allows: peers learn of them once. */
+static tri_status grow_whole(struct tri_arena *arena, struct tri_error *err) {
+    struct trii_backing *backing = &arena->backing;
+    uint32_t most = (uint32_t)(TRI_SEGMENT_MAX_BYTES >> backing->unit_shift);
+    while (backing->backed < backing->units) {
+        uint32_t before = backing->backed, left = backing->units - before;
+        tri_status status = trii_backing_grow(backing, left < most ? left : most, err);
+        if (status != TRI_OK)
+            return status;
+        trii_space_add(&arena->space, before, backing->backed - before);
+    }
+    return TRI_OK;
+}
+
 static tri_status open_parts(struct tri_arena *arena, const struct tri_arena_params *params, struct tri_error *err) {
     tri_status status = trii_backing_open(&arena->backing, params, params->capacity_bytes, err);
     if (status != TRI_OK)
         return status;
     trii_name_copy(arena->label, sizeof arena->label, arena->backing.label);
     arena->capacity_bytes = (uint64_t)arena->backing.units << arena->backing.unit_shift;
-    status = open_tables(arena, err);
+    status = trii_arena_open_tables(arena, err);
     if (status == TRI_OK)
-        status = tri_sync_create(TRI_REGION_MAX, &arena->sync, err);
+        status = params->shared ? trii_control_create(arena, err)
+                                : tri_sync_create(TRI_REGION_MAX, &arena->sync, err);
+    if (status == TRI_OK && params->shared)
+        status = grow_whole(arena, err);
     if (status == TRI_OK)
         status = trii_registry_add(arena, err);
     return status;
+}
+
+tri_status trii_arena_new(struct tri_arena **out, struct tri_error *err) {
+    struct tri_arena *arena = trii_calloc(1, sizeof *arena);
+    if (!arena)
+        return trii_fail(err, TRI_NO_MEMORY, "arena: no memory for its record of %zu bytes", sizeof *arena);
+    trii_ledger_init(&arena->ledger);
+    pthread_mutex_init(&arena->lock, NULL);
+    pthread_rwlock_init(&arena->watch_lock, NULL);
+    arena->control.fd = -1;
+    arena->free_slots = arena->lingering = TRII_SLOT_NONE;
+    arena->occupied = 1; /* the caller's hold, dropped by tri_arena_destroy() */
+    *out = arena;
+    return TRI_OK;
 }
 
 tri_status tri_arena_create(const struct tri_arena_params *given, struct tri_arena **out, struct tri_error *err) {
@@ -103,17 +142,13 @@ tri_status tri_arena_create(const struct tri_arena_params *given, struct tri_are
     if (status != TRI_OK)
         return status;
     trii_registry_sweep();
-    struct tri_arena *arena = trii_calloc(1, sizeof *arena);
-    if (!arena)
-        return trii_fail(err, TRI_NO_MEMORY, "arena: no memory for its record of %zu bytes", sizeof *arena);
-    trii_ledger_init(&arena->ledger);
-    pthread_mutex_init(&arena->lock, NULL);
-    pthread_rwlock_init(&arena->watch_lock, NULL);
-    arena->free_slots = arena->lingering = TRII_SLOT_NONE;
-    arena->occupied = 1; /* the caller's hold, dropped by tri_arena_destroy() */
+    struct tri_arena *arena = NULL;
+    status = trii_arena_new(&arena, err);
+    if (status != TRI_OK)
+        return status;
     status = open_parts(arena, &params, err);
     if (status != TRI_OK) {
-        discard(arena);
+        trii_arena_discard(arena);
         return status;
     }
     *out = arena;
@@ -133,7 +168,7 @@ void trii_arena_finish(struct tri_arena *arena) {
         return;
     }
     trii_registry_remove(arena);
-    discard(arena);
+    trii_arena_discard(arena);
 }
 
 void tri_arena_destroy(struct tri_arena **handle) {
@@ -141,9 +176,10 @@ void tri_arena_destroy(struct tri_arena **handle) {
         return;
     struct tri_arena *arena = *handle;
     *handle = NULL;
-    if (trii_arena_is_inherited(arena)) { /* a forked child's copy: its lock may be held by a thread that is not here */
+    /* A forked child's copy: its lock may be held by a thread that is not here. An import has nothing to wait for. */
+    if (trii_arena_is_inherited(arena) || arena->imported) {
         trii_registry_remove(arena);
-        discard(arena);
+        trii_arena_discard(arena);
         return;
     }
     for (uint32_t i = 0; i < arena->slot_count; i++) /* nobody allocates beside us */
@@ -194,7 +230,7 @@ tri_status tri_arena_drain(struct tri_arena *arena, uint64_t timeout_ns, struct 
     tri_status status = TRI_OK;
     if (!arena)
         return trii_report_null("the arena", err);
-    if (trii_arena_is_inherited(arena))
+    if (trii_arena_is_inherited(arena) || arena->imported)
         return TRI_OK; /* nothing in flight is this process's */
     pthread_mutex_lock(&arena->lock);
     arena->drainers++;
@@ -232,6 +268,12 @@ void tri_arena_stats(const struct tri_arena *arena, struct tri_arena_stats *out)
     pthread_mutex_t *lock = (pthread_mutex_t *)&arena->lock;
     if (trii_arena_is_inherited(arena)) {
         out->capacity_bytes = arena->capacity_bytes;
+        return;
+    }
+    if (arena->imported) {
+        out->regions = (uint32_t)tri_arena_regions(arena, NULL, 0);
+        out->capacity_bytes = out->segment_bytes = arena->capacity_bytes;
+        out->segments = backing->segment_count;
         return;
     }
     pthread_mutex_lock(lock);

@@ -31,6 +31,14 @@ tri_status trii_arena_resolve(const struct tri_arena *arena, tri_handle handle, 
 tri_status trii_arena_pin(struct tri_arena *arena, tri_handle handle, struct trii_region *out, struct tri_error *err);
 void trii_arena_unpin(struct tri_arena *arena, uint32_t index);
 
+/* For a host borrow, which holds a claim all the while: a pin, or on an imported arena, where nobody pins, the look
+ * alone. On imported arenas trii_arena_pin() is TRI_PERMISSION. */
+tri_status trii_arena_borrow(struct tri_arena *arena, tri_handle handle, struct trii_region *out,
+                             struct tri_error *err);
+void trii_arena_give_back(struct tri_arena *arena, uint32_t index);
+/* Imported without the right to write. */
+bool trii_arena_is_read_only(const struct tri_arena *arena);
+
 /* True while the handle's region has not been freed. */
 bool trii_arena_is_live(const struct tri_arena *arena, tri_handle handle);
 /* The index in a handle that this arena gave out and that is live or doomed; false for any other. */

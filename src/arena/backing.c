@@ -57,6 +57,22 @@ static bool pool_answers(const struct trii_backing *backing) {
     return answers;
 }
 
+/* The addresses for all units, and the list of segments. */
+static tri_status reserve(struct trii_backing *backing, uint64_t align, struct tri_error *err) {
+    backing->reserved_bytes = bytes_of(backing, backing->units) + align;
+    int failed = trii_sys_reserve(backing->reserved_bytes, &backing->reserved);
+    if (failed)
+        return no_memory(backing, failed, "a reservation of address space", backing->reserved_bytes, err);
+    backing->base = (uint8_t *)(((uintptr_t)backing->reserved + align - 1) & ~(uintptr_t)(align - 1));
+    backing->segments = trii_calloc(TRII_SEGMENTS_MAX, sizeof *backing->segments);
+    if (!backing->segments) {
+        tri_status status = no_memory(backing, ENOMEM, "a table", TRII_SEGMENTS_MAX * sizeof *backing->segments, err);
+        trii_backing_close(backing, false);
+        return status;
+    }
+    return TRI_OK;
+}
+
 tri_status trii_backing_open(struct trii_backing *backing, const struct tri_arena_params *params,
                              uint64_t capacity_bytes, struct tri_error *err) {
     *backing = (struct trii_backing){.kind = params->backing, .want_huge = params->huge_pages};
@@ -66,20 +82,7 @@ tri_status trii_backing_open(struct trii_backing *backing, const struct tri_aren
     uint64_t unit = (uint64_t)1 << backing->unit_shift;
     backing->units = (uint32_t)((capacity_bytes + unit - 1) >> backing->unit_shift);
 
-    uint64_t align = backing->want_huge ? (uint64_t)1 << HUGE_SHIFT : unit;
-    backing->reserved_bytes = bytes_of(backing, backing->units) + align;
-    int failed = trii_sys_reserve(backing->reserved_bytes, &backing->reserved);
-    if (failed)
-        return no_memory(backing, failed, "a reservation of address space", backing->reserved_bytes, err);
-    backing->base = (uint8_t *)(((uintptr_t)backing->reserved + align - 1) & ~(uintptr_t)(align - 1));
-
-    backing->segments = trii_calloc(TRII_SEGMENTS_MAX, sizeof *backing->segments);
-    if (!backing->segments) {
-        tri_status status = no_memory(backing, ENOMEM, "a table", TRII_SEGMENTS_MAX * sizeof *backing->segments, err);
-        trii_backing_close(backing, false);
-        return status;
-    }
-    return TRI_OK;
+    return reserve(backing, backing->want_huge ? (uint64_t)1 << HUGE_SHIFT : unit, err);
 }
 
 void trii_backing_close(struct trii_backing *backing, bool inherited) {
@@ -120,6 +123,33 @@ static int add_segment(struct trii_backing *backing, uint32_t units, bool pool, 
         (struct trii_segment){.fd = fd, .first = backing->backed, .units = units};
     backing->backed += units;
     return 0;
+}
+
+tri_status trii_backing_adopt(struct trii_backing *backing, const char *label, uint32_t unit_shift,
+                              const uint32_t *units, const int *fds, uint32_t count, bool read_only,
+                              struct tri_error *err) {
+    *backing = (struct trii_backing){.kind = TRI_BACKING_MEMFD, .unit_shift = unit_shift};
+    trii_name_copy(backing->label, sizeof backing->label, label);
+    for (uint32_t i = 0; i < count; i++)
+        backing->units += units[i];
+    tri_status status = reserve(backing, (uint64_t)1 << unit_shift, err);
+    int failed = 0;
+    for (uint32_t i = 0; status == TRI_OK && !failed && i < count; i++) {
+        uint8_t *at = trii_backing_at(backing, backing->backed);
+        failed = trii_sys_map_fd(at, bytes_of(backing, units[i]), fds[i], 0,
+                                 read_only ? TRII_PROT_READ : TRII_PROT_READ_WRITE, false);
+        if (!failed)
+            failed = trii_sys_keep_from_child(at, bytes_of(backing, units[i]));
+        backing->segments[i] = (struct trii_segment){.fd = fds[i], .first = backing->backed, .units = units[i]};
+        backing->backed += units[i];
+    }
+    if (status == TRI_OK && failed) {
+        status = no_memory(backing, failed, "a mapping", bytes_of(backing, backing->units), err);
+        trii_backing_close(backing, false); /* no segment is counted yet: the descriptors stay the caller's */
+    }
+    if (status == TRI_OK)
+        backing->segment_count = count;
+    return status;
 }
 
 tri_status trii_backing_grow(struct trii_backing *backing, uint32_t units, struct tri_error *err) {

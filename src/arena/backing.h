@@ -44,6 +44,10 @@ struct trii_backing {
 /* Opens a reservation for `capacity_bytes` (rounded up to whole units); no segment yet. */
 tri_status trii_backing_open(struct trii_backing *backing, const struct tri_arena_params *params,
                              uint64_t capacity_bytes, struct tri_error *err);
+/* Maps segments that another process made; the descriptors are the backing's on success only. */
+tri_status trii_backing_adopt(struct trii_backing *backing, const char *label, uint32_t unit_shift,
+                              const uint32_t *units, const int *fds, uint32_t count, bool read_only,
+                              struct tri_error *err);
 /* In a forked child (`inherited`) the segments' addresses may have been given to something else: they are left alone. */
 void trii_backing_close(struct trii_backing *backing, bool inherited);
 

@@ -22,6 +22,7 @@
 
 #include "arena/arena.h"
 #include "arena/backing.h"
+#include "arena/control.h"
 #include "arena/handle.h"
 #include "arena/space.h"
 #include "base/atomic.h"
@@ -72,6 +73,9 @@ struct tri_arena {
     char label[TRI_LABEL_BYTES];
     uint64_t capacity_bytes;
     struct tri_sync *sync;
+    struct trii_control control; /* of a shared arena */
+    bool imported;               /* another process made it: slots stay empty, control.h is asked */
+    bool read_only;              /* imported without the right to write */
     struct trii_ledger ledger;
     _Atomic int64_t views;
     _Atomic uint32_t live, doomed;
@@ -110,7 +114,12 @@ void trii_region_reap(struct tri_arena *arena);
 /* Dooms a slot if it is LIVE with `generation` (any, when 0), tells the watchers, drops the pin that kept it. */
 bool trii_region_doom(struct tri_arena *arena, uint32_t index, uint32_t generation);
 
-/* arena.c. Under the lock: true for the one caller who is to call trii_arena_finish() after unlocking. */
+/* ---- arena.c ---- */
+/* An arena without pages and tables, and the end of one in whatever state. */
+tri_status trii_arena_new(struct tri_arena **out, struct tri_error *err);
+tri_status trii_arena_open_tables(struct tri_arena *arena, struct tri_error *err);
+void trii_arena_discard(struct tri_arena *arena);
+/* Under the lock: true for the one caller who is to call trii_arena_finish() after unlocking. */
 bool trii_arena_is_last(struct tri_arena *arena);
 void trii_arena_finish(struct tri_arena *arena);
 

@@ -52,6 +52,8 @@ tri_status trii_arena_resolve(const struct tri_arena *arena, tri_handle handle, 
             return TRI_OK;
         }
     }
+    if (arena->imported)
+        return trii_peer_resolve(arena, handle, out, err);
     return trii_report_handle(arena, handle, err);
 }
 
@@ -60,7 +62,7 @@ static tri_status pin(const struct tri_arena *arena, tri_handle handle, struct t
     uint64_t word = trii_load_acquire(&slot->word);
     do {
         if (!is_live(arena, handle, word))
-            return trii_report_handle(arena, handle, err);
+            return arena->imported ? trii_peer_refuse(arena, "an engine", err) : trii_report_handle(arena, handle, err);
         if (trii_word_pins(word) >= TRII_WORD_PINS_MAX - 1)
             return trii_fail(err, TRI_LIMIT, "arena \"%s\": region \"%s\" is pinned %u times, no more are possible",
                              arena->label, slot->label, trii_word_pins(word));
@@ -75,13 +77,33 @@ tri_status trii_arena_pin(struct tri_arena *arena, tri_handle handle, struct tri
     return status;
 }
 
+tri_status trii_arena_borrow(struct tri_arena *arena, tri_handle handle, struct trii_region *out,
+                             struct tri_error *err) {
+    return arena->imported ? trii_peer_resolve(arena, handle, out, err) : trii_arena_pin(arena, handle, out, err);
+}
+
+void trii_arena_give_back(struct tri_arena *arena, uint32_t index) {
+    if (!arena->imported)
+        trii_arena_unpin(arena, index);
+}
+
+bool trii_arena_is_read_only(const struct tri_arena *arena) {
+    return arena->read_only;
+}
+
 bool trii_arena_is_live(const struct tri_arena *arena, tri_handle handle) {
+    if (arena->imported)
+        return trii_peer_is_live(arena, handle);
     return is_live(arena, handle, trii_load_acquire(&arena->slots[trii_handle_index(handle)].word));
 }
 
 bool trii_arena_index_of(const struct tri_arena *arena, tri_handle handle, uint32_t *index) {
     uint32_t at = trii_handle_index(handle);
     uint64_t word = trii_load_acquire(&arena->slots[at].word);
+    if (arena->imported && trii_handle_arena(handle) == arena->id) {
+        *index = at;
+        return true;
+    }
     if (trii_handle_arena(handle) != arena->id || trii_word_state(word) == TRII_SLOT_FREE ||
         trii_word_generation(word) != trii_handle_generation(handle))
         return false;
@@ -102,6 +124,8 @@ tri_status tri_region_info(const struct tri_arena *arena, tri_handle region, str
     struct trii_region r;
     if (!arena || !out)
         return trii_report_null(arena ? "the place for the answer" : "the arena", err);
+    if (arena->imported)
+        return trii_peer_info(arena, region, out, err);
     tri_status status = trii_arena_pin(unconst(arena), region, &r, err);
     if (status != TRI_OK)
         return status;
@@ -124,6 +148,8 @@ tri_status tri_region_set_layout(struct tri_arena *arena, tri_handle region, con
     uint64_t needed;
     if (!arena || !layout)
         return trii_report_null(arena ? "the layout" : "the arena", err);
+    if (arena->imported)
+        return trii_peer_refuse(arena, "describing", err);
     tri_status status = trii_arena_pin(arena, region, &r, err);
     if (status != TRI_OK)
         return status;
@@ -139,6 +165,7 @@ tri_status tri_region_set_layout(struct tri_arena *arena, tri_handle region, con
         pthread_mutex_lock(&arena->lock);
         slot->layout = *layout;
         slot->has_layout = true;
+        trii_control_set_layout(arena, r.index, layout);
         pthread_mutex_unlock(&arena->lock);
     }
     trii_error_place(err, status, NULL, NULL, r.label);
@@ -152,6 +179,8 @@ tri_status tri_region_layout(const struct tri_arena *arena, tri_handle region, s
     struct trii_region r;
     if (!arena || !out)
         return trii_report_null(arena ? "the place for the layout" : "the arena", err);
+    if (arena->imported)
+        return trii_peer_layout(arena, region, out, err);
     tri_status status = trii_arena_pin(own, region, &r, err);
     if (status != TRI_OK)
         return status;
@@ -165,7 +194,7 @@ tri_status tri_region_layout(const struct tri_arena *arena, tri_handle region, s
 
 void tri_region_prefault(struct tri_arena *arena, tri_handle handle) {
     struct trii_region region;
-    if (!arena || trii_arena_pin(arena, handle, &region, NULL) != TRI_OK)
+    if (!arena || arena->imported || trii_arena_pin(arena, handle, &region, NULL) != TRI_OK)
         return;
     (void)trii_sys_populate(region.bytes, region.mapped_bytes); /* a hint */
     trii_arena_unpin(arena, region.index);

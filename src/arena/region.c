@@ -167,6 +167,8 @@ tri_status tri_region_allocate(struct tri_arena *arena, const struct tri_region_
     tri_status status = read_wish(arena, params, &wish, err);
     if (status != TRI_OK)
         return status;
+    if (arena->imported)
+        return trii_peer_refuse(arena, "allocating", err);
     if (trii_arena_is_inherited(arena))
         return trii_fail(err, TRI_PERMISSION,
                          "arena \"%s\" belongs to the process that made it: a forked child needs an arena of its own",
@@ -191,6 +193,7 @@ tri_status tri_region_allocate(struct tri_arena *arena, const struct tri_region_
     }
     uint32_t generation = trii_word_generation(trii_load_relaxed(&slot->word)) + 1;
     trii_add_relaxed(&arena->live, 1);
+    trii_control_publish(arena, index, generation);
     trii_store_release(&slot->word, trii_word_make(generation, TRII_SLOT_LIVE));
     *out = trii_handle_make(arena->id, index, generation);
     return TRI_OK;
@@ -262,6 +265,7 @@ bool trii_region_doom(struct tri_arena *arena, uint32_t index, uint32_t generati
             return false;
         doomed = trii_word_make(trii_word_generation(word), TRII_SLOT_DOOMED) | (trii_word_pins(word) + 1u);
     } while (!trii_cas_acq_rel(&slot->word, &word, doomed));
+    trii_control_doom(arena, index, trii_word_generation(word));
     trii_sub_relaxed(&arena->live, 1);
     trii_add_relaxed(&arena->doomed, 1);
     tell_watchers(arena, index, trii_word_generation(word));
@@ -272,6 +276,8 @@ bool trii_region_doom(struct tri_arena *arena, uint32_t index, uint32_t generati
 tri_status tri_arena_free_shared(struct tri_arena *arena, tri_handle region, struct tri_error *err) {
     if (!arena)
         return trii_report_null("the arena", err);
+    if (arena->imported)
+        return trii_peer_refuse(arena, "freeing", err);
     if (trii_handle_arena(region) != arena->id || trii_handle_generation(region) == 0 ||
         !trii_region_doom(arena, trii_handle_index(region), trii_handle_generation(region)))
         return trii_report_handle(arena, region, err);

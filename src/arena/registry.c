@@ -7,6 +7,7 @@
 #include "arena/inside.h"
 
 #include "base/status.h"
+#include "base/sys.h"
 
 #include <string.h>
 
@@ -17,6 +18,8 @@ static struct tri_arena *buried;
 
 tri_status trii_registry_add(struct tri_arena *arena, struct tri_error *err) {
     pthread_mutex_lock(&lock);
+    if (last_id == 0) /* imports keep their owner's number: processes should not all begin with the same */
+        last_id = (uint16_t)(trii_sys_now_ns() * UINT64_C(0x9E3779B97F4A7C15) >> 48);
     for (uint32_t tries = 0; tries <= UINT16_MAX; tries++) {
         last_id++;
         if (last_id != 0 && !arenas[last_id]) {
@@ -41,7 +44,8 @@ static void unlink_buried(struct tri_arena *arena) {
 
 void trii_registry_remove(struct tri_arena *arena) {
     pthread_mutex_lock(&lock);
-    arenas[arena->id] = NULL;
+    if (arenas[arena->id] == arena) /* an import has its owner's number, and no place here */
+        arenas[arena->id] = NULL;
     unlink_buried(arena);
     pthread_mutex_unlock(&lock);
 }

@@ -34,7 +34,7 @@ static uint64_t trim_segment(struct tri_arena *arena, const struct trii_segment 
 
 uint64_t tri_arena_trim(struct tri_arena *arena) {
     uint64_t units = 0;
-    if (!arena || trii_arena_is_inherited(arena))
+    if (!arena || arena->imported || trii_arena_is_inherited(arena))
         return 0;
     pthread_mutex_lock(&arena->lock);
     trii_region_reap(arena);

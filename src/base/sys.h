@@ -77,6 +77,18 @@ uint64_t trii_sys_process_start(int32_t pid);
  * of which nothing can be learnt. */
 bool trii_sys_process_lives(int32_t pid, uint64_t start);
 
+/* ---- sockets ---- */
+#define TRII_SOCKET_FDS_MAX 253 /* the kernel's limit for one message */
+/* The user at the other end of a connected Unix socket. EPROTOTYPE for another kind of socket. */
+int trii_sys_socket_peer_uid(int socket, uint32_t *out);
+/* One message with descriptors; no SIGPIPE. */
+int trii_sys_socket_send(int socket, const void *message, size_t bytes, const int *fds, size_t count);
+/* Waits for a message of exactly so many bytes; its descriptors are the caller's, close-on-exec. EPROTO for another
+ * size, ECONNRESET when the other end is closed; then there are no descriptors. */
+int trii_sys_socket_receive(int socket, void *message, size_t bytes, int fds[TRII_SOCKET_FDS_MAX], size_t *count);
+/* How large a memfd is, and whether seals keep it so. EINVAL for a descriptor that can't be sealed. */
+int trii_sys_memfd_inspect(int fd, uint64_t *bytes, bool *is_fixed);
+
 /* ---- threads ---- */
 struct trii_thread;
 int trii_sys_thread_start(struct trii_thread **out, const char *name, void (*run)(void *), void *user);

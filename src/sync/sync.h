@@ -16,18 +16,10 @@
 #ifndef TRIPOINT_SYNC_SYNC_H
 #define TRIPOINT_SYNC_SYNC_H
 
+#include "arena/sync_place.h" /* trii_sync_bytes(), trii_sync_open_at() */
 #include "sync/word.h"
 
 #define TRII_SYNC_REGIONS_MAX 65536u
-
-/* Bytes that a synchronizer of so many regions needs, whole pages; most are never touched. */
-uint64_t trii_sync_bytes(uint32_t regions);
-
-/* A handle on words in the caller's memory (page-aligned, trii_sync_bytes() long, outliving the handle). `fresh`
- * memory is all zero and becomes a synchronizer; otherwise it must be one of as many regions already. `shared` says that
- * other processes map it. The memory stays the caller's. */
-tri_status trii_sync_open_at(void *memory, uint32_t regions, bool shared, bool fresh, struct tri_sync **out,
-                             struct tri_error *err);
 
 /* tri_sync_acquire_many() for a stage that overwrites some of its regions whole: request i is let in to write in spite
  * of poison where bit i of `overwrite` is set, as tri_sync_acquire_poisoned() would. */

@@ -31,12 +31,14 @@ tri_status tri_host_view_begin(struct tri_arena *arena, tri_handle region, enum 
         return trii_fail(err, TRI_INVALID_ARGUMENT, "host view: %s must not be NULL", arena ? "the view" : "the arena");
     if (access != TRI_ACCESS_READ && access != TRI_ACCESS_WRITE && access != TRI_ACCESS_READ_WRITE)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "host view: %d is not an access", (int)access);
-    tri_status status = trii_arena_pin(arena, region, &r, err);
+    if (access != TRI_ACCESS_READ && trii_arena_is_read_only(arena))
+        return trii_fail(err, TRI_PERMISSION, "host view: the arena was imported for reading only");
+    tri_status status = trii_arena_borrow(arena, region, &r, err);
     if (status != TRI_OK)
         return status;
     status = claim(arena, &r, access, wait, &held, err);
     if (status != TRI_OK) {
-        trii_arena_unpin(arena, r.index);
+        trii_arena_give_back(arena, r.index);
         return status;
     }
     *out = (struct tri_host_view){
@@ -61,6 +63,6 @@ tri_status tri_host_view_end(struct tri_arena *arena, struct tri_host_view *view
     if (status != TRI_OK)
         return status;
     *view = (struct tri_host_view){.claim = TRI_CLAIM_NONE};
-    trii_arena_unpin(arena, index);
+    trii_arena_give_back(arena, index);
     return TRI_OK;
 }
