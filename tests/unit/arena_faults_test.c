@@ -73,8 +73,9 @@ static const struct {
 } kinds[] = {{TRII_FAULT_ALLOC, "allocation"},   {TRII_FAULT_MMAP, "mmap"},         {TRII_FAULT_MEMFD, "memfd_create"},
              {TRII_FAULT_FTRUNCATE, "ftruncate"}, {TRII_FAULT_POPULATE, "populate"}, {TRII_FAULT_FUTEX, "futex"}};
 
-static void every_call_fails_once(enum tri_backing backing, bool huge) {
-    struct scenario s = {.arena = {.struct_bytes = sizeof s.arena, .backing = backing, .huge_pages = huge}};
+static void every_call_fails_once(enum tri_backing backing, bool huge, bool shared) {
+    struct scenario s = {
+        .arena = {.struct_bytes = sizeof s.arena, .backing = backing, .huge_pages = huge, .shared = shared}};
     play(&s); /* whatever is made once in a process is there now */
     assert_int_equal(s.status, TRI_OK);
     size_t files = open_files();
@@ -102,17 +103,22 @@ static void every_call_fails_once(enum tri_backing backing, bool huge) {
 
 static void on_a_memfd_arena(void **state) {
     (void)state;
-    every_call_fails_once(TRI_BACKING_MEMFD, false);
+    every_call_fails_once(TRI_BACKING_MEMFD, false, false);
 }
 
 static void on_a_private_arena(void **state) {
     (void)state;
-    every_call_fails_once(TRI_BACKING_PRIVATE, false);
+    every_call_fails_once(TRI_BACKING_PRIVATE, false, false);
 }
 
 static void when_huge_pages_are_asked_for(void **state) {
     (void)state;
-    every_call_fails_once(TRI_BACKING_MEMFD, true);
+    every_call_fails_once(TRI_BACKING_MEMFD, true, false);
+}
+
+static void on_a_shared_arena(void **state) {
+    (void)state;
+    every_call_fails_once(TRI_BACKING_MEMFD, false, true);
 }
 
 /* A segment that can't be had whole is had as small as it must be. */
@@ -156,6 +162,7 @@ int main(void) {
         cmocka_unit_test(on_a_memfd_arena),
         cmocka_unit_test(on_a_private_arena),
         cmocka_unit_test(when_huge_pages_are_asked_for),
+        cmocka_unit_test(on_a_shared_arena),
         cmocka_unit_test(a_refused_segment_is_tried_smaller),
         cmocka_unit_test(a_failed_prefault_takes_nothing),
     };
