@@ -10,7 +10,7 @@
  *      PNG (libspng; every colour type and bit depth, interlaced).
  * Out: PNG (RGBA 8; our own container over ISA-L's deflate) and JPEG (alpha flattened).
  *
- * Ownership: a source owns its mapping of the file; memory given to tri_image_open_memory() must
+ * Ownership: a source owns the file's bytes (1 GiB at most); memory given to tri_image_open_memory() must
  *            outlive it.
  * Threads:   a source is used by one thread at a time; different sources are independent.
  * Errors:    TRI_BAD_IMAGE names the file and what is wrong with it, TRI_LIMIT which limit,

@@ -76,13 +76,18 @@ static bool is_opaque(const uint8_t *row, uint32_t width) {
     return all == 255;
 }
 
-/* New values: colour over background, rounded. */
+/* x / 255, rounded, for x up to 255 * 255. */
+static inline unsigned by_255(unsigned x) {
+    x += 128;
+    return (x + (x >> 8)) >> 8;
+}
+
+/* New values: colour over background. The fourth byte is not looked at. */
 static void flatten(uint8_t *out, const uint8_t *row, uint32_t width, const uint8_t background[3]) {
     for (uint32_t x = 0; x < width; x++, row += 4, out += 4) {
         unsigned alpha = row[3];
         for (int i = 0; i < 3; i++)
-            out[i] = (uint8_t)((row[i] * alpha + background[i] * (255 - alpha) + 127) / 255);
-        out[3] = 255;
+            out[i] = (uint8_t)by_255(row[i] * alpha + background[i] * (255 - alpha));
     }
 }
 

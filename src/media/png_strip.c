@@ -11,6 +11,7 @@
 #define LEVEL 1
 #define LEVEL_BYTES ISAL_DEF_LVL1_DEFAULT
 #define WINDOW_BYTES 32768u
+#define CHOICE_ROWS 8u
 
 struct trii_deflater {
     struct isal_zstream stream;
@@ -46,23 +47,28 @@ void trii_deflater_destroy(struct trii_deflater **deflater) {
     *deflater = NULL;
 }
 
-static enum trii_filter choose(const uint8_t *row, const uint8_t *above, uint32_t width) {
+/* Rows above one another are alike: the choice is made at every CHOICE_ROWS-th row, for those up to the next. */
+static enum trii_filter choose(const struct trii_pixels *pixels, uint32_t y) {
     uint64_t costs[TRII_FILTER_COUNT];
     enum trii_filter best = TRII_FILTER_SUB;
-    trii_filter_costs(costs, row, above, width);
+    uint32_t judged = y - y % CHOICE_ROWS;
+    trii_filter_costs(costs, trii_pixels_row(pixels, judged), judged ? trii_pixels_row(pixels, judged - 1) : NULL,
+                      pixels->width);
     for (int f = TRII_FILTER_UP; f < TRII_FILTER_COUNT; f++)
         if (costs[f] < costs[best])
             best = (enum trii_filter)f;
     return best;
 }
 
-/* Depends on the row and the one above alone, so a window filtered again is the same. */
+/* Depends on the rows' numbers and the pixels alone, so a window filtered again is the same. */
 static void filter_rows(uint8_t *out, const struct trii_pixels *pixels, uint32_t first, uint32_t rows) {
+    enum trii_filter filter = TRII_FILTER_SUB;
     for (uint32_t y = first; y < first + rows; y++, out += line_bytes(pixels)) {
-        const uint8_t *row = trii_pixels_row(pixels, y), *above = y ? trii_pixels_row(pixels, y - 1) : NULL;
-        enum trii_filter filter = choose(row, above, pixels->width);
+        if (y == first || y % CHOICE_ROWS == 0)
+            filter = choose(pixels, y);
         out[0] = (uint8_t)filter;
-        trii_filter_row(filter, out + 1, row, above, pixels->width);
+        trii_filter_row(filter, out + 1, trii_pixels_row(pixels, y), y ? trii_pixels_row(pixels, y - 1) : NULL,
+                        pixels->width);
     }
 }
 
