@@ -7,7 +7,8 @@
  *
  * Whose turn: a reader may enter when no writer is in or draining, and either none waits or the writer that this
  * reader waits out has gone. The writer with the lowest ticket may take the word when it is free and no reader is left
- * that waited out the writer before it.
+ * that waited out the writer before it, nor one that is in or just looking (the model found that such a one could be
+ * turned back for ever).
  */
 #include "base/status.h"
 #include "base/sys.h"
@@ -129,7 +130,7 @@ void trii_sync_settle(struct tri_sync *sync, uint32_t region) {
             nudge(sync, region, queue.drainer);
         return;
     case TRII_WORD_FREE:
-        if (!queue.readers_first && queue.first_writer)
+        if (!queue.readers_first && !queue.reading && queue.first_writer)
             nudge(sync, region, queue.first_writer);
         break;
     case TRII_WORD_SHARED:
@@ -366,12 +367,12 @@ static bool enter_as_reader(struct waiter *w, tri_claim *out) {
     return true;
 }
 
-/* The first writer takes the free word; readers can't come in from then on. */
+/* The first writer takes the free word. Readers that were looking just then may show up: they are waited for. */
 static void start_to_drain(struct waiter *w) {
     uint64_t word = trii_load_seq_cst(w->word);
     while (trii_word_state(word) == TRII_WORD_FREE) {
         struct queue queue = look_at_queue(w->sync, w->want->region, word);
-        if (queue.first_writer != w->slot || queue.readers_first)
+        if (queue.first_writer != w->slot || queue.readers_first || queue.reading)
             return;
         uint64_t mine = writers_word(w->want, word, w->me, TRII_WORD_DRAIN);
         if (trii_cas_seq_cst(w->word, &word, mine)) {

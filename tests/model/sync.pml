@@ -1,0 +1,562 @@
+/*
+ * The region word and its slots as a model for spin: the specification of src/sync. One region, up to three holders,
+ * each in its own slot. Every step that is one atomic operation in C is one step here, and every look at a slot is a
+ * step of its own, so that all races are tried. The letters W1 ... S12 are those of the table in src/sync/word.h.
+ *
+ *   -DROLE0=R|W|D  ... ROLE2       reader, writer, writer that downgrades; -DN=2 leaves the third out
+ *   -DGIVE_UP=n                    holder n may time out of any wait
+ *   -DVICTIM=n                     holder n may be killed at any step; waiters then look for the dead
+ *   -DM_...                        a mutant: one thing done wrong, which must be found
+ *
+ * Checked: a writer is alone; nobody sleeps for ever (a lost wake-up is an invalid end state); a queued holder is
+ * overtaken no more often than the bounds asserted in entered_*().
+ */
+#ifndef N
+#define N 3
+#endif
+#define R 0
+#define W 1
+#define D 2
+
+#define FREE 0
+#define DRAIN 1
+#define WRITE 2
+#define SHARED 3
+
+#define S_FREE 0
+#define S_TAKEN 1
+#define S_READING 2
+#define S_RWAIT 3
+#define S_WWAIT 4
+#define S_DRAIN 5
+
+#define NOBODY 7
+
+/* the word */
+byte state = FREE, owner = NOBODY, gen = 0;
+bit wwait = 0, rwait = 0, poison = 0;
+/* the slots; tickets of writers and targets of readers count modulo 8 here */
+byte slot[N], ticket[N];
+bit nudged[N];
+byte arrivals = 0;
+
+/* not part of the protocol: what really happens */
+byte readers_in = 0, writers_in = 0;
+byte inside[N]; /* 0, 1 reading, 2 writing */
+bit queued[N];
+byte by_writers[N], by_readers[N];
+bool dead[N];
+bool somebody_died = false;
+
+#define not_after(a, b) (((8 + (b) - (a)) % 8) < 4)
+#define closed(s) ((s) == WRITE || (s) == DRAIN)
+#define may_enter(s, w, g, target) (!closed(s) && (!(w) || not_after(target, g)))
+
+inline overtaken_by_writer(who) {
+    if
+    :: queued[who] && who != me -> by_writers[who]++; assert(by_writers[who] <= N)
+    :: else -> skip
+    fi
+}
+
+inline overtaken_by_reader(who) {
+    if
+    :: queued[who] && who != me && slot[who] == S_WWAIT -> by_readers[who]++; assert(by_readers[who] <= 2 * N)
+    :: else -> skip
+    fi
+}
+
+inline entered_as_writer() {
+    inside[me] = 2;
+    writers_in++;
+    assert(writers_in == 1 && readers_in == 0);
+    queued[me] = 0;
+    overtaken_by_writer(0);
+    overtaken_by_writer(1);
+#if N > 2
+    overtaken_by_writer(2)
+#endif
+}
+
+inline entered_as_reader() {
+    inside[me] = 1;
+    readers_in++;
+    assert(writers_in == 0);
+    queued[me] = 0;
+    overtaken_by_reader(0);
+    overtaken_by_reader(1);
+#if N > 2
+    overtaken_by_reader(2)
+#endif
+}
+
+inline went_out() {
+    if
+    :: inside[me] == 1 -> readers_in--
+    :: inside[me] == 2 -> writers_in--
+    :: else -> skip
+    fi;
+    inside[me] = 0
+}
+
+inline look_at_word() {
+    d_step { l_state = state; l_ww = wwait; l_rw = rwait; l_gen = gen; l_po = poison }
+}
+
+/* found = some slot is in `wanted` */
+inline any_slot(wanted) {
+    found = 0;
+    k = 0;
+    do
+    :: k < N -> d_step { if :: slot[k] == wanted -> found = 1 :: else -> skip fi; k++ }
+    :: else -> break
+    od;
+    k = 0
+}
+
+inline look_at_queue() {
+    d_step { q_first = NOBODY; q_drainer = NOBODY; q_readers = 0; q_reading = 0; k = 0 }
+    do
+    :: k < N ->
+        d_step {
+            if
+            :: slot[k] == S_READING -> q_reading = 1
+            :: slot[k] == S_RWAIT && not_after(ticket[k], l_gen) -> q_readers = 1
+            :: slot[k] == S_WWAIT ->
+                if
+                :: q_first == NOBODY || !not_after(ticket[q_first], ticket[k]) -> q_first = k
+                :: else -> skip
+                fi
+            :: slot[k] == S_DRAIN -> q_drainer = k
+            :: else -> skip
+            fi;
+            k++
+        }
+    :: else -> break
+    od;
+    k = 0
+}
+
+inline nudge(who) {
+    d_step {
+        if
+        :: slot[who] >= S_RWAIT -> nudged[who] = 1
+        :: else -> skip
+        fi
+    }
+}
+
+inline settle() {
+    look_at_word();
+    if
+    :: l_po ->
+        k = 0;
+        do
+        :: k < N -> nudge(k); k++
+        :: else -> break
+        od;
+        k = 0
+    :: else ->
+        look_at_queue();
+        if
+        :: l_state == DRAIN && !q_reading && q_drainer != NOBODY -> nudge(q_drainer)
+        :: l_state == FREE && !q_readers && !q_reading && q_first != NOBODY -> nudge(q_first)
+        :: else -> skip
+        fi;
+        if
+        :: !closed(l_state) ->
+            k = 0;
+            do
+            :: k < N ->
+                d_step {
+                    if
+                    :: slot[k] == S_RWAIT && may_enter(l_state, l_ww, l_gen, ticket[k]) -> nudged[k] = 1
+                    :: else -> skip
+                    fi;
+                    k++
+                }
+            :: else -> break
+            od;
+            k = 0
+        :: else -> skip
+        fi
+    fi
+}
+
+inline reader_left() {
+    any_slot(S_READING);
+    if
+    :: !found -> settle()
+    :: else -> skip
+    fi
+}
+
+/* F2, and F1 again when somebody came meanwhile */
+inline lower_rwait() {
+    any_slot(S_RWAIT);
+    if
+    :: !found ->
+        rwait = 0;
+#ifndef M_NO_LOOK_AFTER_LOWERING
+        any_slot(S_RWAIT);
+        if
+        :: found -> rwait = 1
+        :: else -> skip
+        fi
+#endif
+    :: else -> skip
+    fi
+}
+
+inline lower_wwait() {
+    any_slot(S_WWAIT);
+    if
+    :: !found ->
+        wwait = 0;
+#ifndef M_NO_LOOK_AFTER_LOWERING
+        any_slot(S_WWAIT);
+        if
+        :: found -> wwait = 1
+        :: else -> skip
+        fi
+#endif
+    :: else -> skip
+    fi
+}
+
+/* W4, W5: the word as if this writer had never been */
+inline leave_word() {
+    d_step { state = FREE; owner = NOBODY; l_ww = wwait; l_rw = rwait }
+    if
+    :: l_ww || l_rw -> settle()
+    :: else -> skip
+    fi
+}
+
+/* What a waiter does for the dead: W5, W7, W8, S2, S8, S10, S11, S12 */
+inline recover() {
+#ifdef VICTIM
+    if
+    :: dead[VICTIM] ->
+        slot[VICTIM] = S_FREE;
+        d_step {
+            if
+            :: state != FREE && owner == VICTIM ->
+                if
+                :: state == WRITE -> poison = 1
+                :: else -> skip
+                fi;
+                state = FREE;
+                owner = NOBODY
+            :: else -> skip
+            fi
+        }
+        lower_wwait();
+        lower_rwait();
+        settle()
+    :: else -> skip
+    fi
+#else
+    skip
+#endif
+}
+
+proctype holder(byte me; byte role) {
+    byte l_state, l_gen, q_first, q_drainer, k;
+    bit l_ww, l_rw, l_po, q_readers, q_reading, found, drains;
+    {
+        skip;
+    outside:
+        if
+        :: role == R -> goto try_read
+        :: role != R -> goto try_write
+        :: goto end_stopped /* wants nothing any more: whoever sleeps then must have been woken */
+        fi;
+
+    /* ---- readers ---- */
+    try_read:
+        skip;
+        look_at_word();
+        if
+        :: l_po -> goto end_poisoned /* told so; comes again when it is healed */
+        :: else -> skip
+        fi;
+        if
+        :: l_ww || closed(l_state) -> goto read_queue
+        :: else -> skip
+        fi;
+        slot[me] = S_READING; /* S1 */
+#ifndef M_READER_DOES_NOT_LOOK_AGAIN
+        d_step {
+            l_state = state; l_ww = wwait; l_po = poison;
+            if
+            :: !l_po && !l_ww && !closed(l_state) -> entered_as_reader()
+            :: else -> skip
+            fi
+        }
+#else
+        d_step { entered_as_reader() }
+#endif
+        if
+        :: inside[me] -> goto reading
+        :: else -> skip
+        fi;
+        slot[me] = S_FREE; /* S2 */
+#ifndef M_BACKING_OUT_WAKES_NOBODY
+        reader_left();
+#endif
+        goto outside;
+
+    read_queue:
+        slot[me] = S_TAKEN; /* S3 */
+        look_at_word();
+        d_step {
+#ifdef M_READER_WAITS_OUT_ONE_MORE
+            ticket[me] = (l_gen + 2) % 8;
+#else
+            ticket[me] = (closed(l_state) -> l_gen : (l_gen + 1) % 8);
+#endif
+            nudged[me] = 0
+        }
+        slot[me] = S_RWAIT; /* S4 */
+#ifndef M_READER_RAISES_NO_FLAG
+        d_step { rwait = 1; queued[me] = 1; by_writers[me] = 0 }
+#endif
+    read_loop:
+        nudged[me] = 0;
+        look_at_word();
+        if
+        :: l_po -> goto read_leave
+        :: else -> skip
+        fi;
+        if
+        :: may_enter(l_state, l_ww, l_gen, ticket[me]) ->
+            d_step { slot[me] = S_READING; nudged[me] = 0 } /* S6 */
+            d_step {
+                l_state = state; l_ww = wwait; l_gen = gen; l_po = poison;
+                if
+                :: !l_po && may_enter(l_state, l_ww, l_gen, ticket[me]) -> entered_as_reader()
+                :: else -> skip
+                fi
+            }
+            if
+            :: inside[me] -> lower_rwait(); goto reading
+            :: else -> skip
+            fi;
+            slot[me] = S_RWAIT; /* S7 */
+            rwait = 1;
+#ifndef M_TURNING_BACK_WAKES_NOBODY
+            reader_left()
+#endif
+        :: else -> skip
+        fi;
+        if
+        :: nudged[me] -> skip
+#ifdef VICTIM
+        :: somebody_died -> recover()
+#endif
+#ifdef GIVE_UP
+        :: me == GIVE_UP -> goto read_leave
+#endif
+        fi;
+        rwait = 1;
+        goto read_loop;
+    read_leave:
+        skip;
+        d_step { slot[me] = S_FREE; nudged[me] = 0; queued[me] = 0 } /* S8 */
+        lower_rwait();
+#ifndef M_LEAVING_READER_SETTLES_NOT
+        settle();
+#endif
+        goto outside;
+
+    reading:
+        skip;
+        d_step { went_out(); slot[me] = S_FREE } /* S2 */
+        look_at_word();
+        if
+#ifndef M_LAST_READER_WAKES_NOBODY
+        :: l_ww || l_state == DRAIN -> reader_left()
+#endif
+        :: else -> skip
+        fi;
+        goto outside;
+
+    /* ---- writers ---- */
+    try_write:
+        skip;
+        look_at_word();
+        if
+#ifdef M_WRITER_IGNORES_THE_QUEUE
+        :: l_state != FREE -> goto write_queue
+#else
+        :: l_state != FREE || l_ww || l_rw -> goto write_queue
+#endif
+        :: else -> skip
+        fi;
+        any_slot(S_READING);
+        if
+        :: found -> goto write_queue
+        :: else -> skip
+        fi;
+        d_step {
+            found = 0;
+            if
+            :: state == l_state && wwait == l_ww && rwait == l_rw && gen == l_gen && poison == l_po ->
+                state = WRITE; owner = me; gen = (gen + 1) % 8; found = 1 /* W1 */
+            :: else -> skip
+            fi
+        }
+        if
+        :: !found -> goto write_queue
+        :: else -> skip
+        fi;
+#ifndef M_WRITER_DOES_NOT_LOOK_AGAIN
+        any_slot(S_READING);
+        if
+        :: found -> leave_word(); goto write_queue /* W4 */
+        :: else -> skip
+        fi;
+#endif
+        d_step { entered_as_writer() }
+        goto writing;
+
+    write_queue:
+        slot[me] = S_TAKEN; /* S3 */
+        d_step { ticket[me] = arrivals; arrivals = (arrivals + 1) % 8; nudged[me] = 0; drains = 0 }
+        slot[me] = S_WWAIT; /* S5 */
+#ifdef M_FLAG_BEFORE_SLOT
+        slot[me] = S_TAKEN;
+        wwait = 1;
+        look_at_word();
+        slot[me] = S_WWAIT;
+        d_step { queued[me] = 1; by_writers[me] = 0; by_readers[me] = 0 }
+#else
+        d_step { wwait = 1; queued[me] = 1; by_writers[me] = 0; by_readers[me] = 0 }
+#endif
+    write_loop:
+        nudged[me] = 0;
+        if
+        :: !drains ->
+        take_turn:
+            skip;
+            look_at_word();
+            if
+            :: l_state == FREE ->
+                look_at_queue();
+                if
+#if defined M_READERS_DO_NOT_GO_FIRST
+                :: q_first == me && !q_reading ->
+#elif defined M_DRAIN_WHILE_READERS_LOOK
+                :: q_first == me && !q_readers ->
+#else
+                :: q_first == me && !q_readers && !q_reading ->
+#endif
+                    d_step {
+                        if
+                        :: state == l_state && wwait == l_ww && rwait == l_rw && gen == l_gen && poison == l_po ->
+                            state = DRAIN; owner = me; gen = (gen + 1) % 8; drains = 1 /* W2 */
+                        :: else -> skip
+                        fi
+                    }
+                    if
+                    :: drains -> d_step { slot[me] = S_DRAIN; nudged[me] = 0 } /* S9 */
+                    :: else -> goto take_turn
+                    fi
+                :: else -> skip
+                fi
+            :: else -> skip
+            fi
+        :: else -> skip
+        fi;
+        if
+        :: drains ->
+#ifdef M_DRAIN_DOES_NOT_WAIT
+            found = 0;
+#else
+            any_slot(S_READING);
+#endif
+            if
+            :: !found ->
+                state = WRITE; /* W3 */
+                d_step { entered_as_writer() }
+                d_step { slot[me] = S_FREE; nudged[me] = 0; drains = 0 } /* S11 */
+                lower_wwait();
+                goto writing
+            :: else -> skip
+            fi
+        :: else -> skip
+        fi;
+        if
+        :: nudged[me] -> skip
+#ifdef VICTIM
+        :: somebody_died -> recover()
+#endif
+#ifdef GIVE_UP
+        :: me == GIVE_UP -> goto write_leave
+#endif
+        fi;
+        wwait = 1;
+        goto write_loop;
+    write_leave:
+        skip;
+        d_step { slot[me] = S_FREE; nudged[me] = 0; queued[me] = 0 } /* S10 S11 */
+        if
+        :: drains -> drains = 0; leave_word() /* W5 */
+        :: else -> skip
+        fi;
+        lower_wwait();
+#ifndef M_LEAVING_WRITER_SETTLES_NOT
+        settle();
+#endif
+        goto outside;
+
+    writing:
+        if
+        :: role == D ->
+            d_step { went_out(); entered_as_reader(); state = SHARED; poison = 0; l_ww = wwait; l_rw = rwait } /* W6 */
+            if
+            :: l_ww || l_rw -> settle()
+            :: else -> skip
+            fi
+        :: else -> skip
+        fi;
+        d_step { went_out(); state = FREE; owner = NOBODY; poison = 0; l_ww = wwait; l_rw = rwait } /* W4 W7 */
+        if
+#ifndef M_RELEASE_WAKES_NOBODY
+        :: l_ww || l_rw -> settle()
+#endif
+        :: else -> skip
+        fi;
+        goto outside;
+
+    end_poisoned:
+        poison == 0;
+        goto outside;
+    end_stopped:
+        false
+    } unless { dead[me] };
+    end_dead:
+    skip
+}
+
+#ifdef VICTIM
+proctype killer() {
+    byte me = VICTIM;
+end_killer:
+    d_step { dead[VICTIM] = true; somebody_died = true; went_out(); queued[VICTIM] = 0 }
+}
+#endif
+
+init {
+    atomic {
+        run holder(0, ROLE0);
+        run holder(1, ROLE1);
+#if N > 2
+        run holder(2, ROLE2);
+#endif
+#ifdef VICTIM
+        run killer();
+#endif
+    }
+}
