@@ -223,6 +223,62 @@ static void many_stages_in_flight_share_a_model(void **state) {
     nn_close(&nn);
 }
 
+/* A tensor a layout, found again, over the region's bytes; none left when the region is freed. */
+static void tensors_live_as_long_as_their_region(void **state) {
+    (void)state;
+    struct nn nn = nn_open(1, "");
+    const struct trii_openvino *ov = &((struct trii_nn *)nn.engine)->ov;
+    const struct tri_layout image = tri_layout_image(3, 5, 4, TRI_DTYPE_U8);
+    struct tri_error err = {0};
+    struct tri_arena_stats stats;
+    struct trii_region resolved;
+    struct trii_ov_shape shape = {0};
+    void *flat, *shaped, *again, *data;
+    tri_handle region;
+    assert_ok(tri_arena_allocate_shared(nn.arena, 8000, &region, &err));
+    assert_ok(trii_arena_resolve(nn.arena, region, &resolved, &err));
+    assert_ok(tri_npu_view(nn.engine, region, &flat, &err));
+    assert_ok(tri_region_set_layout(nn.arena, region, &image, &err));
+    assert_ok(tri_npu_view(nn.engine, region, &shaped, &err));
+    assert_ok(tri_npu_view(nn.engine, region, &again, &err));
+    assert_ptr_not_equal(shaped, flat);
+    assert_ptr_equal(again, shaped);
+    assert_int_equal(ov->tensor_data(shaped, &data), TRII_OV_OK);
+    assert_ptr_equal(data, resolved.bytes);
+    assert_int_equal(ov->tensor_get_shape(shaped, &shape), TRII_OV_OK);
+    assert_int_equal(shape.rank, 3);
+    assert_int_equal(shape.dims[0], 3);
+    assert_int_equal(shape.dims[1], 5);
+    ov->shape_free(&shape);
+    tri_arena_stats(nn.arena, &stats);
+    assert_int_equal(stats.views, 2);
+    assert_ok(tri_arena_free_shared(nn.arena, region, &err));
+    tri_arena_stats(nn.arena, &stats);
+    assert_int_equal(stats.views, 0);
+    assert_int_equal(stats.doomed, 0);
+    nn_close(&nn);
+}
+
+static void every_byte_is_seen_through_an_inference(void **state) {
+    (void)state;
+    struct nn nn = nn_open(1, "");
+    struct tri_error err = {0};
+    struct trii_region bytes;
+    tri_handle region;
+    assert_ok(tri_arena_allocate_shared(nn.arena, 300, &region, &err));
+    assert_ok(trii_arena_resolve(nn.arena, region, &bytes, &err));
+    for (unsigned i = 0; i < 256; i++) {
+        uint8_t seen = 0;
+        assert_ok(tri_engine_poke(nn.engine, region, 20 + i, (uint8_t)i, &err));
+        assert_int_equal(bytes.bytes[20 + i], i);
+        bytes.bytes[20 + i] ^= 0x81;
+        assert_ok(tri_engine_peek(nn.engine, region, 20 + i, &seen, &err));
+        assert_int_equal(seen, i ^ 0x81);
+    }
+    assert_int_equal(bytes.bytes[19] + bytes.bytes[276], 0);
+    nn_close(&nn);
+}
+
 /* The thread that waits for a fence may release what the submitting thread acquired. */
 struct waiter {
     struct nn_stage *s;
@@ -308,6 +364,8 @@ int main(void) {
         cmocka_unit_test(a_foreign_blob_is_not_taken),
         cmocka_unit_test(a_run_allocates_nothing),
         cmocka_unit_test(many_stages_in_flight_share_a_model),
+        cmocka_unit_test(tensors_live_as_long_as_their_region),
+        cmocka_unit_test(every_byte_is_seen_through_an_inference),
         cmocka_unit_test(another_thread_may_release_the_claim),
         cmocka_unit_test(engines_live_beside_each_other),
     };
