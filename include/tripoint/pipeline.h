@@ -50,6 +50,10 @@ TRI_API TRI_MUST_USE tri_status tri_runtime_engine(struct tri_runtime *runtime, 
 /** Begins opening an engine in the background; returns at once. A failure is told by the call that needs it. */
 TRI_API void tri_runtime_warm(struct tri_runtime *runtime, enum tri_technology technology);
 
+/** Returns when what the open engines compiled is in their caches: for a process that ends without destroying. Not beside
+ * tri_runtime_destroy(). */
+TRI_API void tri_runtime_settle(struct tri_runtime *runtime);
+
 #define TRI_STAGE_OPERANDS_MAX 8
 #define TRI_STAGES_MAX 256
 

@@ -17,7 +17,7 @@
  *
  * Errors carry the engine's own words and code; the front door and the executor add engine, stage and region. Engines
  * open concurrently in different threads; one engine's calls are serialised by the front door,
- * except wait, which may run beside them, and whatever signals fences.
+ * except wait and settle, which may run beside them, and whatever signals fences.
  */
 #ifndef TRIPOINT_ENGINE_CONTRACT_H
 #define TRIPOINT_ENGINE_CONTRACT_H
@@ -98,6 +98,8 @@ struct trii_engine_vtable {
                          struct tri_error *err);
     tri_status (*wait)(struct tri_engine *engine, struct trii_fence *fence, uint64_t timeout_ns);
     void (*release)(struct tri_engine *engine, struct trii_prepared *prepared);
+    /* Returns when what this process compiled is in the cache; NULL where nothing is stored in the background. */
+    void (*settle)(struct tri_engine *engine);
 
     /* One byte as the technology sees it: a dispatch, an inference, a guest call. Claims are held by the front door. */
     tri_status (*peek)(struct tri_engine *engine, const struct trii_region *region, uint64_t offset, uint8_t *out,
@@ -123,6 +125,7 @@ tri_status trii_task_submit(struct trii_task *task, struct trii_fence *fence, st
  * TRI_TIMEOUT (the work goes on; the task must not be released before the fence is done). */
 tri_status trii_task_wait(struct trii_task *task, struct trii_fence *fence, uint64_t timeout_ns, struct tri_error *err);
 void trii_task_release(struct trii_task **task);
+void trii_engine_settle(struct tri_engine *engine);
 enum tri_technology trii_engine_technology(const struct tri_engine *engine);
 
 #endif

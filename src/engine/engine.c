@@ -115,6 +115,11 @@ void tri_engine_info(const struct tri_engine *engine, struct tri_engine_info *ou
     engine->vtable->info(engine, out);
 }
 
+void trii_engine_settle(struct tri_engine *engine) {
+    if (engine->vtable->settle)
+        engine->vtable->settle(engine);
+}
+
 enum tri_technology trii_engine_technology(const struct tri_engine *engine) {
     return engine->vtable->technology;
 }

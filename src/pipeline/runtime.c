@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "base/sys.h"
+#include "engine/contract.h"
 
 #include <pthread.h>
 
@@ -148,6 +149,17 @@ tri_status tri_runtime_engine(struct tri_runtime *runtime, enum tri_technology t
     }
     pthread_mutex_unlock(&slot->lock);
     return status;
+}
+
+void tri_runtime_settle(struct tri_runtime *runtime) {
+    for (int t = 0; runtime && t < TRI_TECHNOLOGY_COUNT; t++) {
+        struct slot *slot = &runtime->slots[t];
+        pthread_mutex_lock(&slot->lock);
+        struct tri_engine *engine = slot->state == OPEN ? slot->engine : NULL;
+        pthread_mutex_unlock(&slot->lock);
+        if (engine)
+            trii_engine_settle(engine);
+    }
 }
 
 void tri_runtime_warm(struct tri_runtime *runtime, enum tri_technology technology) {

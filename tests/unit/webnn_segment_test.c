@@ -146,6 +146,29 @@ static void the_cache_changes_nothing(void **state) {
     }
 }
 
+/* Before a process ends without closing: what was compiled is in the cache, whether or not there was an inference. */
+static void settling_saves(void **state) {
+    (void)state;
+    for (int infer = 0; infer < 2; infer++) {
+        struct nn nn = nn_open(1, nn_cache());
+        struct trii_nn *inside = (struct trii_nn *)nn.engine;
+        struct trii_cached entry;
+        struct nn_stage s;
+        nn_stage_init(&s, &nn, "selfie", 121, 130 + (unsigned)infer, false);
+        nn_prepare(&s);
+        assert_true(inside->models->unsaved);
+        if (infer)
+            nn_run(&s);
+        trii_engine_settle(nn.engine);
+        assert_false(inside->models->unsaved);
+        assert_true(trii_cache_find(inside->cache, inside->models->key, &entry));
+        trii_cached_release(&entry);
+        trii_engine_settle(nn.engine); /* nothing left to do */
+        nn_stage_finish(&s);
+        nn_close(&nn);
+    }
+}
+
 /* OpenVINO itself refuses what is no compiled model; a sound entry with such content is compiled over. */
 static void a_foreign_blob_is_not_taken(void **state) {
     (void)state;
@@ -361,6 +384,7 @@ int main(void) {
         cmocka_unit_test(in_place_gives_the_same_bits),
         cmocka_unit_test(any_size_works_and_alpha_is_ignored),
         cmocka_unit_test(the_cache_changes_nothing),
+        cmocka_unit_test(settling_saves),
         cmocka_unit_test(a_foreign_blob_is_not_taken),
         cmocka_unit_test(a_run_allocates_nothing),
         cmocka_unit_test(many_stages_in_flight_share_a_model),

@@ -164,6 +164,7 @@ const struct trii_engine_vtable trii_webnn_engine = {
     .submit = trii_nn_submit,
     .wait = NULL, /* the thread that infers signals fences by itself */
     .release = trii_nn_release,
+    .settle = trii_nn_settle,
     .peek = trii_nn_peek,
     .poke = trii_nn_poke,
 };

@@ -99,6 +99,17 @@ static void save(struct trii_nn *nn, struct trii_nn_model *model) {
     pthread_cond_broadcast(&nn->idle);
 }
 
+void trii_nn_settle(struct tri_engine *engine) {
+    struct trii_nn *nn = (struct trii_nn *)engine;
+    pthread_mutex_lock(&nn->mutex);
+    nn->settling = true;
+    pthread_cond_signal(&nn->wake);
+    while (unsaved(nn))
+        pthread_cond_wait(&nn->idle, &nn->mutex);
+    nn->settling = false;
+    pthread_mutex_unlock(&nn->mutex);
+}
+
 /* A model compiled here is saved after its first inference, so that the first result does not wait for it. */
 void trii_nn_infer_thread(void *user) {
     struct trii_nn *nn = user;
@@ -115,7 +126,7 @@ void trii_nn_infer_thread(void *user) {
             infer(nn, prepared);
             inferred = true;
             pthread_mutex_lock(&nn->mutex);
-        } else if ((inferred || nn->closing) && (model = unsaved(nn)))
+        } else if ((inferred || nn->settling || nn->closing) && (model = unsaved(nn)))
             save(nn, model);
         else if (nn->closing)
             break;

@@ -73,6 +73,7 @@ struct trii_nn {
     struct trii_prepared *first, **last;
     struct trii_nn_model *saving;
     bool closing;
+    bool settling; /* somebody waits for models to be saved */
 };
 
 /* ---- view.c ---- */
@@ -109,6 +110,8 @@ tri_status trii_nn_prepare(struct tri_engine *engine, const struct trii_stage *s
 tri_status trii_nn_submit(struct tri_engine *engine, struct trii_prepared *prepared, struct trii_fence *fence,
                           struct tri_error *err);
 void trii_nn_release(struct tri_engine *engine, struct trii_prepared *prepared);
+/* Has what was compiled saved now, and waits for it. */
+void trii_nn_settle(struct tri_engine *engine);
 /* The thread that infers, and, when it has nothing to infer, saves. Ends when `closing` and all is saved. */
 void trii_nn_infer_thread(void *nn);
 
