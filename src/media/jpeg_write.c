@@ -82,10 +82,18 @@ static inline unsigned by_255(unsigned x) {
     return (x + (x >> 8)) >> 8;
 }
 
-/* New values: colour over background. The fourth byte is not looked at. */
+/* New values: colour over background. Most pixels of a cut-out are hidden or shown whole; the encoder does not look at
+ * the fourth byte. */
 static void flatten(uint8_t *out, const uint8_t *row, uint32_t width, const uint8_t background[3]) {
     for (uint32_t x = 0; x < width; x++, row += 4, out += 4) {
         unsigned alpha = row[3];
+        const uint8_t *whole = alpha == 255 ? row : background;
+        if (alpha == 255 || alpha == 0) {
+            out[0] = whole[0];
+            out[1] = whole[1];
+            out[2] = whole[2];
+            continue;
+        }
         for (int i = 0; i < 3; i++)
             out[i] = (uint8_t)by_255(row[i] * alpha + background[i] * (255 - alpha));
     }
