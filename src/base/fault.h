@@ -23,6 +23,7 @@ enum trii_fault {
     TRII_FAULT_DLSYM,   /* dlsym finds nothing */
     TRII_FAULT_OPEN,    /* open fails with EMFILE */
     TRII_FAULT_WRITE,   /* write fails with ENOSPC */
+    TRII_FAULT_TMPFILE, /* the file system has no nameless files */
     TRII_FAULT_COUNT
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/atomic.h"
+#include "base/fault.h"
 #include "base/status.h"
 #include "base/sys.h"
 
@@ -118,7 +119,8 @@ static tri_status no_memory(const char *path, struct tri_error *err) {
 static int open_aside(struct trii_output *output) {
     uint32_t mode = output->flags & TRII_OUTPUT_PRIVATE ? 0600 : 0666;
     /* A nameless file gets its name through /proc. */
-    int failed = access("/proc/self/fd", X_OK) == 0 ? 0 : EOPNOTSUPP;
+    bool possible = access("/proc/self/fd", X_OK) == 0 && !trii_fault_now(TRII_FAULT_TMPFILE);
+    int failed = possible ? 0 : EOPNOTSUPP;
     if (!failed)
         failed = trii_sys_open(output->dir_fd, ".", O_TMPFILE | O_WRONLY, mode, &output->fd);
     output->how = UNNAMED;

@@ -279,6 +279,60 @@ static void an_interrupted_process_leaves_nothing(void **state) {
     }
 }
 
+/* ---- file systems without nameless files ---- */
+static struct trii_output *begin_named(const char *text, unsigned flags) {
+    struct trii_output *output;
+    struct tri_error err = {0};
+    trii_fault_arm(TRII_FAULT_TMPFILE, 0);
+    tri_status status = trii_output_create(path, flags, &output, &err);
+    assert_true(trii_fault_disarm(TRII_FAULT_TMPFILE));
+    assert_int_equal(status, TRI_OK);
+    assert_ok(trii_output_write(output, text, strlen(text), &err));
+    return output;
+}
+
+static void without_nameless_files_a_hidden_name_is_used_and_goes_away(void **state) {
+    (void)state;
+    struct tri_error err = {0};
+    struct trii_output *output = begin_named("one", TRII_OUTPUT_KEEP);
+    assert_int_equal(files_in(root), 1);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_ok(trii_output_commit(&output, &err));
+    check_content(path, "one");
+    output = begin_named("two", 0);
+    assert_int_equal(files_in(root), 2);
+    trii_output_abandon(&output);
+    check_content(path, "one");
+    output = begin_named("three", 0);
+    assert_ok(trii_output_commit(&output, &err));
+    check_content(path, "three");
+    assert_int_equal(unlink(path), 0);
+    output = begin_named("four", TRII_OUTPUT_KEEP);
+    write_file(path, "first");
+    assert_status(trii_output_commit(&output, &err), TRI_IO);
+    check_content(path, "first");
+    assert_int_equal(files_in(root), 1);
+}
+
+static void abort_all_removes_hidden_names_and_no_others(void **state) {
+    (void)state;
+    struct trii_output *outputs[20]; /* more than the table holds */
+    write_file(path, "old");
+    for (int i = 0; i < 20; i++)
+        outputs[i] = begin_named("half", 0);
+    assert_int_equal(files_in(root), 21);
+    trii_output_abort_all();
+    assert_int_equal(files_in(root), 1 + 20 - 16);
+    check_content(path, "old");
+    for (int i = 0; i < 20; i++)
+        trii_output_abandon(&outputs[i]);
+    assert_int_equal(files_in(root), 1);
+    struct trii_output *again = begin_named("new", 0); /* the table is free again */
+    trii_output_abort_all();
+    assert_int_equal(files_in(root), 1);
+    trii_output_abandon(&again);
+}
+
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_root, remove_root)
     const struct CMUnitTest tests[] = {
@@ -292,6 +346,8 @@ int main(void) {
         CASE(a_full_disk_leaves_nothing),
         CASE(every_failure_leaves_the_old_file),
         CASE(an_interrupted_process_leaves_nothing),
+        CASE(without_nameless_files_a_hidden_name_is_used_and_goes_away),
+        CASE(abort_all_removes_hidden_names_and_no_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
