@@ -62,6 +62,10 @@ struct tri_arena_params {
     /** Other processes may import it: TRI_BACKING_MEMFD and at most TRI_SHARED_MAX_BYTES. Segments for the whole
      * capacity are made at once (memory still comes only where it is touched), and claims cost a little more. */
     bool shared;
+    /** Other processes may read it, and nobody but this process can write it (share.h): TRI_BACKING_MEMFD, and not
+     * `shared`. The kernel then allows no second writable mapping, so a Wasm view is a counted staging copy, as on a
+     * private arena, and trimming gives nothing back. */
+    bool readers;
 };
 
 /** Parameters of tri_region_allocate(): set struct_bytes and size_bytes, zero means default. */

@@ -76,6 +76,9 @@ static tri_status read_params(const struct tri_arena_params *given, struct tri_a
     if (params.shared && params.backing != TRI_BACKING_MEMFD)
         return trii_fail(err, TRI_UNSUPPORTED, "arena: a shared arena needs the memfd backing: private pages have no "
                          "second mapping");
+    if (params.readers && (params.shared || params.backing != TRI_BACKING_MEMFD))
+        return trii_fail(err, TRI_UNSUPPORTED, "arena: one for readers has the memfd backing and is not shared with "
+                         "writers");
     if (params.shared && params.capacity_bytes > TRI_SHARED_MAX_BYTES)
         return trii_fail(err, TRI_LIMIT, "arena: a shared capacity of %" PRIu64 " bytes was asked for, the most is "
                          "%" PRIu64,
@@ -176,6 +179,8 @@ void tri_arena_destroy(struct tri_arena **handle) {
         return;
     struct tri_arena *arena = *handle;
     *handle = NULL;
+    if (arena->served)
+        arena->stop_serving(arena);
     /* A forked child's copy: its lock may be held by a thread that is not here. An import has nothing to wait for. */
     if (trii_arena_is_inherited(arena) || arena->imported) {
         trii_registry_remove(arena);

@@ -58,6 +58,22 @@ void trii_arena_unwatch(struct tri_arena *arena, struct trii_region_watch *watch
 /* Engines tell how many native views they hold (statistics). */
 void trii_arena_count_views(struct tri_arena *arena, int32_t change);
 
+/* ---- for serving ---- */
+
+/* The first live region whose index is at least *index; false when there is none. */
+bool trii_arena_next(struct tri_arena *arena, uint32_t *index, tri_handle *out);
+/* The memfd of segment `number`, which lives as long as the arena; false when there is no such segment yet. */
+bool trii_arena_segment(struct tri_arena *arena, uint32_t number, int *fd);
+bool trii_arena_is_shared(const struct tri_arena *arena);      /* trusted peers can import it */
+bool trii_arena_is_for_readers(const struct tri_arena *arena); /* peers can only read it */
+const char *trii_arena_label(const struct tri_arena *arena);
+/* True in a forked child, whose copy of the arena can only be destroyed. */
+bool trii_arena_is_copy(const struct tri_arena *arena);
+/* What serves the arena: `stop` is called when the arena is destroyed. False when something does already. */
+bool trii_arena_set_served(struct tri_arena *arena, void *served, void (*stop)(struct tri_arena *arena));
+/* Takes it back: NULL when there is none. */
+void *trii_arena_take_served(struct tri_arena *arena);
+
 struct trii_ledger *trii_arena_ledger(const struct tri_arena *arena);
 enum tri_backing trii_arena_backing(const struct tri_arena *arena);
 

@@ -75,7 +75,8 @@ static tri_status reserve(struct trii_backing *backing, uint64_t align, struct t
 
 tri_status trii_backing_open(struct trii_backing *backing, const struct tri_arena_params *params,
                              uint64_t capacity_bytes, struct tri_error *err) {
-    *backing = (struct trii_backing){.kind = params->backing, .want_huge = params->huge_pages};
+    *backing = (struct trii_backing){
+        .kind = params->backing, .want_huge = params->huge_pages, .sealed = params->readers};
     trii_name_copy(backing->label, sizeof backing->label, params->label && params->label[0] ? params->label : "arena");
     backing->huge_pool = backing->want_huge && backing->kind == TRI_BACKING_MEMFD && pool_answers(backing);
     backing->unit_shift = backing->huge_pool ? HUGE_SHIFT : PAGE_SHIFT;
@@ -101,7 +102,8 @@ static int add_segment(struct trii_backing *backing, uint32_t units, bool pool, 
     int fd = -1, failed;
     *what = "a memfd";
     if (backing->kind == TRI_BACKING_MEMFD) {
-        failed = trii_sys_memfd(backing->label, bytes, pool, &fd);
+        failed = backing->sealed ? trii_sys_memfd_unsealed(backing->label, bytes, pool, &fd)
+                                 : trii_sys_memfd(backing->label, bytes, pool, &fd);
         if (failed)
             return failed;
     }
@@ -112,6 +114,10 @@ static int add_segment(struct trii_backing *backing, uint32_t units, bool pool, 
         failed = trii_sys_map_private(at, bytes, TRII_PROT_READ_WRITE);
     if (!failed && (failed = trii_sys_keep_from_child(at, bytes)) != 0)
         trii_sys_unreserve(at, bytes);
+    if (!failed && backing->sealed && (failed = trii_sys_seal_writing(fd)) != 0) {
+        *what = "a seal against writers";
+        trii_sys_unreserve(at, bytes);
+    }
     if (failed) {
         trii_sys_close(fd);
         return failed;

@@ -31,6 +31,7 @@ struct trii_backing {
     bool want_huge;       /* asked for */
     bool huge_pool;       /* segments come from the system's pool of huge pages (the unit is one) */
     bool huge_refused;    /* some segment got no huge pages */
+    bool sealed;          /* segments are sealed against writers, but for our own window */
     uint8_t *base;        /* of the arena, aligned to the unit */
     void *reserved;       /* what was reserved to find that alignment */
     uint64_t reserved_bytes;

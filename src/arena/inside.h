@@ -76,6 +76,8 @@ struct tri_arena {
     struct trii_control control; /* of a shared arena */
     bool imported;               /* another process made it: slots stay empty, control.h is asked */
     bool read_only;              /* imported without the right to write */
+    void *served;                /* lock: the room above's (trii_arena_set_served) */
+    void (*stop_serving)(struct tri_arena *arena);
     struct trii_ledger ledger;
     _Atomic int64_t views;
     _Atomic uint32_t live, doomed;

@@ -37,7 +37,7 @@ static void fill(const struct tri_arena *arena, tri_handle handle, struct place 
     out->bytes = trii_backing_at(backing, place.first);
     out->size_bytes = place.size_bytes;
     out->mapped_bytes = (uint64_t)place.units << backing->unit_shift;
-    out->fd = segment->fd;
+    out->fd = backing->sealed ? -1 : segment->fd; /* there our window is the only writable one */
     out->fd_offset = (uint64_t)(place.first - segment->first) << backing->unit_shift;
     out->label = arena->slots[trii_handle_index(handle)].label;
 }

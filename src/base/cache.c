@@ -1,6 +1,7 @@
 #include "base/cache.h"
 
 #include "base/alloc.h"
+#include "base/folder.h"
 #include "base/output.h"
 #include "base/paths.h"
 #include "base/status.h"
@@ -43,40 +44,6 @@ static void say(char *why, size_t why_bytes, const char *path, const char *reaso
         snprintf(why, why_bytes, "the cache %s is not used: %s", path, reason);
 }
 
-/* mkdir -p, each folder 0700. What fails shows when the folder is opened. */
-static void make_folders(const char *path) {
-    char *part = trii_strdup(path);
-    if (!part)
-        return;
-    for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        mkdir(part, 0700);
-        *slash = '/';
-    }
-    mkdir(part, 0700);
-    trii_free(part);
-}
-
-/* Judged by its descriptor: whatever the path names later, this folder is the one that was looked at. */
-static int open_trusted(const char *path, char *why, size_t why_bytes) {
-    struct stat st;
-    int fd, failed = trii_sys_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &fd);
-    if (failed) {
-        char reason[128];
-        bool link = failed == ELOOP || (failed == ENOTDIR && lstat(path, &st) == 0 && S_ISLNK(st.st_mode));
-        say(why, why_bytes, path, link ? "it is a link" : strerror_r(failed, reason, sizeof reason));
-        return -1;
-    }
-    if (fstat(fd, &st) != 0 || st.st_uid != geteuid())
-        say(why, why_bytes, path, "it belongs to another user");
-    else if ((st.st_mode & 07777) != 0700)
-        say(why, why_bytes, path, "its mode is not 0700");
-    else
-        return fd;
-    trii_sys_close(fd);
-    return -1;
-}
-
 struct trii_cache *trii_cache_open(const char *root, const char *folder, char *why, size_t why_bytes) {
     if (why && why_bytes)
         why[0] = '\0';
@@ -88,9 +55,9 @@ struct trii_cache *trii_cache_open(const char *root, const char *folder, char *w
     char *path = base ? trii_format("%s/%s", base, folder) : NULL;
     struct trii_cache *cache = path ? trii_calloc(1, sizeof *cache) : NULL;
     if (cache) {
-        make_folders(path);
-        cache->fd = open_trusted(path, why, why_bytes);
-        if (cache->fd < 0) {
+        char reason[128];
+        if (trii_folder_open(path, true, &cache->fd, reason, sizeof reason) != 0) {
+            say(why, why_bytes, path, reason);
             trii_free(cache);
             cache = NULL;
         }

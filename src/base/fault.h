@@ -24,6 +24,9 @@ enum trii_fault {
     TRII_FAULT_OPEN,    /* open fails with EMFILE */
     TRII_FAULT_WRITE,   /* write fails with ENOSPC */
     TRII_FAULT_TMPFILE, /* the file system has no nameless files */
+    TRII_FAULT_SEAL,    /* sealing a memfd against writers fails with EINVAL */
+    TRII_FAULT_SOCKET,  /* making, connecting or accepting a socket, or an eventfd, fails with EMFILE */
+    TRII_FAULT_SEND,    /* a packet is not sent: ECONNRESET */
     TRII_FAULT_COUNT
 };
 

@@ -36,7 +36,7 @@ static int prot_bits(enum trii_protection protection) {
     return PROT_NONE;
 }
 
-int trii_sys_memfd(const char *name, uint64_t bytes, bool huge, int *out) {
+static int memfd(const char *name, uint64_t bytes, bool huge, int seals, int *out) {
     if (trii_fault_now(TRII_FAULT_MEMFD))
         return EMFILE;
     int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | (huge ? MFD_HUGETLB : 0u));
@@ -45,7 +45,7 @@ int trii_sys_memfd(const char *name, uint64_t bytes, bool huge, int *out) {
     int failed = trii_fault_now(TRII_FAULT_FTRUNCATE) ? ENOSPC : 0;
     if (!failed && ftruncate(fd, (off_t)bytes) != 0)
         failed = errno;
-    if (!failed && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+    if (!failed && fcntl(fd, F_ADD_SEALS, seals) != 0)
         failed = errno;
     if (failed) {
         close(fd);
@@ -53,6 +53,20 @@ int trii_sys_memfd(const char *name, uint64_t bytes, bool huge, int *out) {
     }
     *out = fd;
     return 0;
+}
+
+int trii_sys_memfd(const char *name, uint64_t bytes, bool huge, int *out) {
+    return memfd(name, bytes, huge, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL, out);
+}
+
+int trii_sys_memfd_unsealed(const char *name, uint64_t bytes, bool huge, int *out) {
+    return memfd(name, bytes, huge, F_SEAL_SHRINK | F_SEAL_GROW, out);
+}
+
+int trii_sys_seal_writing(int fd) {
+    if (trii_fault_now(TRII_FAULT_SEAL))
+        return EINVAL;
+    return fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) == 0 ? 0 : errno;
 }
 
 /* mmap over a reservation can fail when the kernel has already taken the reservation away (a pool of huge pages that

@@ -15,6 +15,10 @@ enum trii_protection { TRII_PROT_NONE = 0, TRII_PROT_READ = 1, TRII_PROT_READ_WR
 
 /* A memfd of `bytes`, close-on-exec, sealed SHRINK, GROW and SEAL. `name` is seen in /proc/PID/maps. */
 int trii_sys_memfd(const char *name, uint64_t bytes, bool huge, int *fd);
+/* The same without SEAL, for trii_sys_seal_writing(): from then on nobody can map it for writing or write to it; writable
+ * mappings that exist stay. EINVAL before Linux 5.1. */
+int trii_sys_memfd_unsealed(const char *name, uint64_t bytes, bool huge, int *fd);
+int trii_sys_seal_writing(int fd);
 /* Address space that nothing backs: PROT_NONE, no swap reservation. */
 int trii_sys_reserve(uint64_t bytes, void **out);
 /* Puts `bytes` of the fd at `offset` over reserved addresses (MAP_SHARED | MAP_FIXED). */
@@ -71,6 +75,8 @@ uint64_t trii_sys_now_ns(void);      /* CLOCK_MONOTONIC */
 uint64_t trii_sys_deadline(uint64_t timeout_ns);
 
 /* ---- processes ---- */
+int32_t trii_sys_pid(void);
+uint32_t trii_sys_uid(void); /* the effective user */
 /* When a process began, in clock ticks since boot; 0 when there is none or /proc does not tell. */
 uint64_t trii_sys_process_start(int32_t pid);
 /* False when the process that had this pid and began then has ended, zombies included. Stopped is alive, and so is one
@@ -88,6 +94,32 @@ int trii_sys_socket_send(int socket, const void *message, size_t bytes, const in
 int trii_sys_socket_receive(int socket, void *message, size_t bytes, int fds[TRII_SOCKET_FDS_MAX], size_t *count);
 /* How large a memfd is, and whether seals keep it so. EINVAL for a descriptor that can't be sealed. */
 int trii_sys_memfd_inspect(int fd, uint64_t *bytes, bool *is_fixed);
+
+/* ---- packets over sockets that have names; nothing here waits but poll ---- */
+struct pollfd;
+/* A socket named `name` in an opened folder. EADDRINUSE: the name is there, used or left over. */
+int trii_sys_listen(int dir_fd, const char *name, int *fd);
+/* ECONNREFUSED: the name is left over, nobody listens. EAGAIN: somebody does, and is busy. */
+int trii_sys_connect(int dir_fd, const char *name, int *fd);
+int trii_sys_accept(int listening, int *fd);
+/* Who was at the other end when it connected (of whoever listened: when it began to). */
+int trii_sys_socket_peer(int fd, int32_t *pid, uint32_t *uid);
+/* One packet, with a descriptor unless `pass` is -1. EAGAIN when the other end does not read. */
+int trii_sys_send(int fd, const void *bytes, size_t size, int pass);
+/* One packet; *got is 0 at the end and size + 1 for one that was longer. `passed` takes a descriptor that came with it,
+ * or -1; further ones, and all where it is NULL, are closed. */
+int trii_sys_receive(int fd, void *bytes, size_t size, size_t *got, int *passed);
+/* 0 when something happened; ETIMEDOUT, EINTR. */
+int trii_sys_poll(struct pollfd *fds, size_t count, uint64_t timeout_ns);
+/* What wakes a poll: readable once it was rung. */
+int trii_sys_bell(int *fd);
+void trii_sys_ring(int fd);
+/* Whoever changes names in a folder of ours holds its lock meanwhile. EWOULDBLOCK when somebody else does. */
+int trii_sys_lock_folder(int fd);
+void trii_sys_unlock_folder(int fd);
+/* A number that tells two files of a folder apart. */
+int trii_sys_file_number(int dir_fd, const char *name, uint64_t *out);
+void trii_sys_remove(int dir_fd, const char *name);
 
 /* ---- threads ---- */
 struct trii_thread;

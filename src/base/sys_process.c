@@ -12,6 +12,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+int32_t trii_sys_pid(void) {
+    return (int32_t)getpid();
+}
+
+uint32_t trii_sys_uid(void) {
+    return (uint32_t)geteuid();
+}
+
 int trii_sys_wipe_on_fork(void *at, uint64_t bytes) {
     if (trii_fault_now(TRII_FAULT_MMAP))
         return ENOMEM;

@@ -1,6 +1,8 @@
 /* What a region's word and slots say, for people and tools: a look, not a lock. */
 #include "base/status.h"
-#include "sync/sync.h"
+#include "base/sys.h"
+#include "sync/holders.h"
+#include "sync/members.h"
 
 const char *tri_sync_state_name(enum tri_sync_state state) {
     static const char *const names[] = {"IDLE",        "WASM_WRITING", "GPU_READING",  "GPU_WRITING", "NPU_READING",
@@ -66,4 +68,37 @@ tri_status tri_sync_inspect(const struct tri_sync *sync, uint32_t region, struct
 enum tri_sync_state tri_sync_state(const struct tri_sync *sync, uint32_t region) {
     struct tri_sync_info info;
     return tri_sync_inspect(sync, region, &info, NULL) == TRI_OK ? info.state : TRI_SYNC_IDLE;
+}
+
+static struct trii_holder holder_of(const struct tri_sync *sync, tri_claim claim, uint64_t value,
+                                    enum tri_technology technology, bool writes, bool waits) {
+    uint32_t member = trii_member_of(value);
+    int32_t pid = sync->shared ? trii_members_pid(trii_load_acquire(&sync->head->members[member])) : trii_sys_pid();
+    return (struct trii_holder){
+        .claim = claim, .pid = pid, .technology = technology, .writes = writes, .waits = waits};
+}
+
+uint32_t trii_sync_holders(struct tri_sync *sync, uint32_t region, struct trii_holder out[TRII_HOLDERS_MAX]) {
+    tri_claim unused = TRI_CLAIM_NONE;
+    uint32_t count = 0;
+    if (trii_sync_check(sync, region, TRI_TECHNOLOGY_HOST, &unused, NULL) != TRI_OK)
+        return 0;
+    if (sync->shared)
+        (void)trii_sync_recover(sync, region);
+    uint64_t word = trii_load_acquire(&trii_cell(sync, region)->word);
+    enum trii_word_state state = trii_word_state(word);
+    if (state == TRII_WORD_WRITE || state == TRII_WORD_SHARED)
+        out[count++] = holder_of(
+            sync, trii_token(sync, region, TRII_WRITER_SLOT, trii_word_tech(word), trii_generation(word)), word,
+            trii_word_tech(word), state == TRII_WORD_WRITE, false);
+    for (uint32_t slot = 1; slot <= trii_slots_used(word); slot++) {
+        uint64_t seen = trii_load_acquire(trii_slot_at(sync, region, slot));
+        enum trii_slot_state is = trii_slot_state(seen);
+        bool writes = is == TRII_SLOT_WWAIT || is == TRII_SLOT_DRAIN;
+        if (is == TRII_SLOT_READING || is == TRII_SLOT_RWAIT || writes)
+            out[count++] =
+                holder_of(sync, trii_token(sync, region, slot, trii_slot_tech(seen), trii_generation(seen)), seen,
+                          trii_slot_tech(seen), writes, is != TRII_SLOT_READING);
+    }
+    return count;
 }
