@@ -61,10 +61,12 @@ static void choose_shader_cache(const char *cache_dir) {
         trii_free(root);
         trii_cache_close(&cache);
     }
-    if (path)
+    if (path) {
         setenv("MESA_SHADER_CACHE_DIR", path, 0);
-    else
+        setenv("MESA_DISK_CACHE_DATABASE_NUM_PARTS", "1", 0); /* else 102 files are made and opened for a dozen shaders */
+    } else {
         setenv("MESA_SHADER_CACHE_DISABLE", "true", 0);
+    }
     trii_free(path);
 }
 

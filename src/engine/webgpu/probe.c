@@ -91,7 +91,7 @@ static void give_pages_back(struct trii_gpu *gpu, const WGPUBuffer buffers[2]) {
         gpu->dawn.QueueSubmit(gpu->queue, 0, NULL);
     while (trii_load_acquire(&gpu->probe.disposed) < gpu->probe.imported && !trii_load_acquire(&gpu->lost) &&
            trii_sys_now_ns() < deadline)
-        trii_gpu_pump(gpu);
+        trii_gpu_breathe(gpu);
     if (trii_load_acquire(&gpu->probe.disposed) == gpu->probe.imported)
         trii_gpu_probe_finish(gpu);
 }

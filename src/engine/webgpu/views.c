@@ -156,9 +156,9 @@ void trii_gpu_sweep(struct trii_gpu *gpu, uint64_t timeout_ns) {
         return;
     const uint64_t deadline = trii_sys_deadline(timeout_ns);
     gpu->dawn.QueueSubmit(gpu->queue, 0, NULL);
-    do
-        trii_gpu_pump(gpu);
-    while (!collect(gpu) && trii_sys_now_ns() < deadline);
+    trii_gpu_pump(gpu);
+    while (!collect(gpu) && trii_sys_now_ns() < deadline)
+        trii_gpu_breathe(gpu);
 }
 
 /* How long freeing a region waits for work in flight to end. Later calls sweep again. */

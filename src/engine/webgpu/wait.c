@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Between two looks at an instance that can't wait with a timeout (an application's, opened without TimedWaitAny). */
+/* Between two looks at what can't be waited for: Dawn's letting go of pages, and an instance that has no timeouts (an
+ * application's, opened without TimedWaitAny). */
 #define POLL_NS 50000
 
 WGPUStringView trii_gpu_text(const char *text) {
@@ -32,16 +33,20 @@ void trii_gpu_words(WGPUStringView message, char *out, size_t out_bytes) {
     out[used] = '\0';
 }
 
+static void nap(void) {
+    _Atomic uint32_t never = 0;
+    (void)trii_sys_futex_wait(&never, 0, POLL_NS, false);
+}
+
 bool trii_gpu_await(struct trii_gpu *gpu, WGPUFuture future, uint64_t timeout_ns) {
     const uint64_t deadline = trii_sys_deadline(timeout_ns);
     WGPUFutureWaitInfo info = {.future = future};
     trii_gpu_settle_loss(gpu);
     WGPUWaitStatus status = gpu->dawn.InstanceWaitAny(gpu->instance, 1, &info, gpu->foreign ? 0 : timeout_ns);
     while (status != WGPUWaitStatus_Success) {
-        _Atomic uint32_t never = 0;
         if (trii_sys_now_ns() >= deadline)
             return false;
-        (void)trii_sys_futex_wait(&never, 0, POLL_NS, false);
+        nap();
         status = gpu->dawn.InstanceWaitAny(gpu->instance, 1, &info, 0);
     }
     return true;
@@ -63,6 +68,11 @@ bool trii_gpu_idle(struct trii_gpu *gpu, uint64_t timeout_ns) {
 void trii_gpu_pump(struct trii_gpu *gpu) {
     trii_gpu_settle_loss(gpu);
     gpu->dawn.InstanceProcessEvents(gpu->instance);
+}
+
+void trii_gpu_breathe(struct trii_gpu *gpu) {
+    trii_gpu_pump(gpu);
+    nap();
 }
 
 static const WGPUErrorFilter filters[] = {WGPUErrorFilter_Internal, WGPUErrorFilter_OutOfMemory,

@@ -156,6 +156,8 @@ bool trii_gpu_await(struct trii_gpu *gpu, WGPUFuture future, uint64_t timeout_ns
 bool trii_gpu_idle(struct trii_gpu *gpu, uint64_t timeout_ns);
 /* Lets Dawn free what was released, and run callbacks. */
 void trii_gpu_pump(struct trii_gpu *gpu);
+/* The same, and a short sleep: between two looks at something that Dawn's or the driver's threads do. */
+void trii_gpu_breathe(struct trii_gpu *gpu);
 /* Errors between begin and end belong to the caller: TRI_OK, or `status` with what was being done and Dawn's words.
  * Out of memory is TRI_NO_MEMORY, loss TRI_DEVICE_LOST. */
 void trii_gpu_scope_begin(struct trii_gpu *gpu);

@@ -183,11 +183,13 @@ tri_status trii_nn_request(struct trii_nn *nn, const struct trii_nn_model *model
 
 /* White noise, or noise in blocks of 32 pixels, which moves the mask more. The same bytes for the same seed. */
 static void fill_random(uint8_t *pixels, uint64_t height, uint64_t width, uint32_t seed, bool blocks) {
+    uint32_t *to = (uint32_t *)(void *)pixels; /* RGBX; of whole pages */
     for (uint64_t y = 0; y < height; y++)
-        for (uint64_t x = 0; x < width * 4; x++) {
-            uint64_t at = blocks ? (y / 32) * 131071 + (x / 128) * 4 + x % 4 : y * width * 4 + x;
+        for (uint64_t x = 0; x < width; x++) {
+            uint64_t at = blocks ? (y / 32) * 131071 + x / 32 : y * width + x;
             uint32_t h = ((uint32_t)at ^ seed) * 2654435761u;
-            pixels[y * width * 4 + x] = (uint8_t)((h ^ h >> 15) * 2246822519u >> 24);
+            h = (h ^ h >> 15) * 2246822519u;
+            to[y * width + x] = h ^ h >> 13;
         }
 }
 
