@@ -12,6 +12,8 @@
 int cmd_run(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_ops(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
+int cmd_ls(int argc, char **argv);
 
 /* Prints "tripoint: stage 'x' on webgpu, region 'y': message" to stderr; returns the exit code. */
 int cli_fail(const struct tri_error *err);

@@ -13,6 +13,8 @@ static const struct {
     {"run", cmd_run, "run a pipeline on an image"},
     {"doctor", cmd_doctor, "what works on this machine, and what is really zero-copy here"},
     {"ops", cmd_ops, "list the operations, their operands, parameters and engines"},
+    {"serve", cmd_serve, "serve an arena to other processes until Ctrl-C"},
+    {"ls", cmd_ls, "show a served arena: regions, states, who holds them and who waits"},
 };
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 
@@ -46,5 +48,5 @@ int main(int argc, char **argv) {
         help(stderr);
         return tri_status_exit_code(TRI_INVALID_ARGUMENT);
     }
-    return cli_usage("", "there is no verb '%s'; there are run, doctor and ops", verb);
+    return cli_usage("", "there is no verb '%s'; there are run, doctor, ops, serve and ls", verb);
 }

@@ -1,0 +1,166 @@
+/* tripoint ls - the regions of an arena that a process serves: what they hold, and who holds them. */
+#include "cli.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char help_text[] =
+    "usage: tripoint ls NAME [--json]\n\n"
+    "Shows the arena that a process of yours serves under NAME: each region with its size, what it holds, its state, and\n"
+    "who holds it or waits for it: process, technology, and how long (as the owner has seen it, four times a second).\n"
+    "Looking takes no claim and makes nobody wait.\n\n"
+    "  --json   one JSON object\n"
+    "  --help   this\n\n"
+    "exit: 0; 8 when nobody serves NAME.\n\n"
+    "example: tripoint serve demo & tripoint ls demo\n";
+
+struct seen {
+    struct tri_shared_region region;
+    struct tri_holder holders[TRI_HOLDERS_MAX];
+    size_t holder_count;
+};
+
+/* The next region with its holders; false at the end or on failure (err->status then). */
+static bool next_region(struct tri_peer *peer, uint32_t *cursor, struct seen *out, struct tri_error *err) {
+    for (;;) {
+        tri_status status = tri_peer_next(peer, cursor, &out->region, err);
+        if (status != TRI_OK)
+            return false;
+        status = tri_peer_holders(peer, out->region.handle, out->holders, TRI_HOLDERS_MAX, &out->holder_count, err);
+        if (status == TRI_OK)
+            return true;
+        if (status != TRI_BAD_HANDLE) /* freed meanwhile */
+            return false;
+    }
+}
+
+static const char *sharing_name(enum tri_sharing sharing) {
+    return sharing == TRI_SHARING_READERS ? "readers" : "trusted";
+}
+
+/* Labels are another process's: what a terminal would obey is shown as '?'. */
+static const char *plain(const char *label, char text[TRI_LABEL_BYTES]) {
+    size_t i = 0;
+    for (; label[i] && i + 1 < TRI_LABEL_BYTES; i++)
+        text[i] = (unsigned char)label[i] < 0x20 || label[i] == 0x7f ? '?' : label[i];
+    text[i] = '\0';
+    return text;
+}
+
+static void print_region(const struct seen *seen) {
+    char bytes[32], layout[96], label[TRI_LABEL_BYTES];
+    const struct tri_shared_region *r = &seen->region;
+    printf("%5u  %-20s %10s  %-26s %s%s\n", r->info.index, plain(r->info.label, label),
+           cli_bytes(r->info.size_bytes, bytes, sizeof bytes), tri_layout_format(&r->layout, layout, sizeof layout),
+           tri_sync_state_name(r->sync.state), r->sync.poisoned ? ", poisoned" : "");
+    for (size_t i = 0; i < seen->holder_count; i++) {
+        const struct tri_holder *h = &seen->holders[i];
+        printf("       process %d, %s, %s%s, %.1f s\n", (int)h->pid, tri_technology_name(h->technology),
+               h->waits ? "waits to " : "", h->waits ? (h->writes ? "write" : "read") : (h->writes ? "writes" : "reads"),
+               (double)h->age_ns * 1e-9);
+    }
+}
+
+static int print_text(struct tri_peer *peer, const char *name) {
+    struct tri_error err = {0};
+    struct tri_peer_info info;
+    struct seen seen;
+    uint32_t cursor = 0;
+    char label[TRI_LABEL_BYTES];
+    tri_peer_info(peer, &info);
+    printf("%s: arena \"%s\" of process %d, peers are %s\n", name, plain(info.arena, label), (int)info.owner_pid,
+           info.sharing == TRI_SHARING_READERS ? "readers" : "trusted");
+    while (next_region(peer, &cursor, &seen, &err))
+        print_region(&seen);
+    return err.status == TRI_NOT_FOUND ? 0 : cli_fail(&err);
+}
+
+static json_t *layout_json(const struct tri_layout *layout) {
+    json_t *shape = json_array();
+    for (uint32_t i = 0; i < layout->rank && i < TRI_LAYOUT_MAX_RANK; i++)
+        json_array_append_new(shape, json_integer((json_int_t)layout->shape[i]));
+    return json_pack("{s:s,s:s,s:o}", "kind", tri_kind_name(layout->kind), "dtype", tri_dtype_name(layout->dtype),
+                     "shape", shape);
+}
+
+static json_t *holders_json(const struct seen *seen) {
+    json_t *all = json_array();
+    for (size_t i = 0; i < seen->holder_count; i++) {
+        const struct tri_holder *h = &seen->holders[i];
+        json_array_append_new(all, json_pack("{s:i,s:s,s:s,s:b,s:I}", "pid", (int)h->pid, "technology",
+                                             tri_technology_name(h->technology), "access", h->writes ? "write" : "read",
+                                             "waits", (int)h->waits, "age_ms", (json_int_t)(h->age_ns / 1000000)));
+    }
+    return all;
+}
+
+static json_t *region_json(const struct seen *seen) {
+    const struct tri_shared_region *r = &seen->region;
+    char handle[32], label[TRI_LABEL_BYTES];
+    json_t *readers = json_object(), *name = json_string(r->info.label);
+    snprintf(handle, sizeof handle, "0x%016" PRIx64, r->handle);
+    for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++)
+        json_object_set_new(readers, tri_technology_name((enum tri_technology)t),
+                            json_integer(r->sync.readers[t]));
+    if (!name) /* no UTF-8 */
+        name = json_string(plain("?", label));
+    return json_pack("{s:s,s:i,s:o,s:I,s:I,s:o,s:s,s:b,s:o,s:i,s:i,s:o}", "handle", handle, "index", (int)r->info.index,
+                     "label", name, "size_bytes", (json_int_t)r->info.size_bytes, "mapped_bytes",
+                     (json_int_t)r->info.mapped_bytes, "layout", layout_json(&r->layout), "state",
+                     tri_sync_state_name(r->sync.state), "poisoned", (int)r->sync.poisoned, "readers", readers,
+                     "waiting_readers", (int)r->sync.waiting_readers, "waiting_writers", (int)r->sync.waiting_writers,
+                     "holders", holders_json(seen));
+}
+
+static int print_json(struct tri_peer *peer, const char *name) {
+    struct tri_error err = {0};
+    struct tri_peer_info info;
+    struct seen seen;
+    uint32_t cursor = 0;
+    json_t *regions = json_array();
+    tri_peer_info(peer, &info);
+    while (next_region(peer, &cursor, &seen, &err))
+        json_array_append_new(regions, region_json(&seen));
+    json_t *label = json_string(info.arena);
+    json_t *all = json_pack("{s:s,s:o,s:i,s:s,s:o}", "name", name, "arena", label ? label : json_string("?"), "owner_pid",
+                            (int)info.owner_pid, "sharing", sharing_name(info.sharing), "regions", regions);
+    int failed = 0;
+    if (err.status == TRI_NOT_FOUND) {
+        failed = json_dumpf(all, stdout, JSON_INDENT(2));
+        printf("\n");
+    }
+    json_decref(all);
+    if (err.status != TRI_NOT_FOUND)
+        return cli_fail(&err);
+    return failed ? tri_status_exit_code(TRI_NO_MEMORY) : 0;
+}
+
+int cmd_ls(int argc, char **argv) {
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
+    struct tri_connect_params params = {.struct_bytes = sizeof params, .name = NULL};
+    struct tri_peer *peer = NULL;
+    struct tri_error err = {0};
+    bool json = false;
+    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;)
+        switch (c) {
+        case 'j':
+            json = true;
+            break;
+        case 'h':
+            fputs(help_text, stdout);
+            return 0;
+        default:
+            return cli_usage("ls", "that option is not known");
+        }
+    if (optind + 1 != argc)
+        return cli_usage("ls", "one name is needed: that of an arena which is being served");
+    params.name = argv[optind];
+    if (tri_peer_connect(&params, &peer, &err) != TRI_OK)
+        return cli_fail(&err);
+    int code = json ? print_json(peer, params.name) : print_text(peer, params.name);
+    tri_peer_close(&peer);
+    return code;
+}
