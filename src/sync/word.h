@@ -20,6 +20,40 @@
  *   cleanse     the writer holds a poisoned region to overwrite it.
  *   nudge       the waiter was told to look again. It sleeps on the slot's low half, so the nudge is also what makes
  *               its futex refuse to sleep.
+ *
+ * Every change of the word's state. All swaps, and the loads that a decision hangs on, are seq_cst: "show mine, then
+ * look at yours" needs one order for both sides (W1, W2 against S1, S6; F1 against every release). That includes the
+ * acquire of entering and the release of leaving: what a writer did before W4 is seen after W1, W3, S1 or S6, and what
+ * a reader did before S2 is seen by the writer that finds the slot free.
+ *
+ *   W1 FREE → WRITE     a writer enters: no flags, no reader seen before; none seen after, or back by W4
+ *   W2 FREE → DRAIN     the first of the waiting writers, when nobody reads and no reader is to go first
+ *   W3 DRAIN → WRITE    no reader is left: it is in
+ *   W4 WRITE → FREE     release, or it met a reader; a writer's death poisons at the same step
+ *   W5 DRAIN → FREE     it gave up, or died
+ *   W6 WRITE → SHARED   downgrade
+ *   W7 SHARED → FREE    release, or death
+ *
+ * Every change of a slot. Waiting states are left by the waiter itself, or by whoever finds it dead.
+ *
+ *   S1 FREE → READING   a reader enters if the word it sees after is open, else S2
+ *   S2 READING → FREE   release, death, or it met a writer; the last one wakes the queue
+ *   S3 FREE → TAKEN     somebody will wait; writes its ticket: its place (writers), or the writer it waits out (readers)
+ *   S4 TAKEN → RWAIT    a reader waits; then F1
+ *   S5 TAKEN → WWAIT    a writer waits; then F1
+ *   S6 RWAIT → READING  its turn; it enters if the word it sees after agrees, else S7
+ *   S7 READING → RWAIT  not yet after all
+ *   S8 RWAIT → FREE     it gave up, or died
+ *   S9 WWAIT → DRAIN    after W2
+ *   S10 WWAIT → FREE    it gave up, or died
+ *   S11 DRAIN → FREE    it is in (after W3), gave up (before W5), or died
+ *   S12 TAKEN → FREE    it died
+ *
+ * Flags: F1 raise wwait, rwait or wide, always after the slot shows what for, and again after each sleep; F2 take one
+ * down after looking at all slots, and look again after, for who came meanwhile (then F1). Poison is raised by the
+ * writer or with W4, and taken down by the release of a claim that overwrote the region.
+ *
+ * tests/model/sync.pml is this table as a model that spin checks exhaustively; tests/model/check-model compares them.
  */
 #ifndef TRIPOINT_SYNC_WORD_H
 #define TRIPOINT_SYNC_WORD_H

@@ -33,12 +33,12 @@
 #define NOBODY 7
 
 /* the word */
-byte state = FREE, owner = NOBODY, gen = 0;
+byte state = FREE, owner = NOBODY;
 bit wwait = 0, rwait = 0, poison = 0;
-/* the slots; tickets of writers and targets of readers count modulo 8 here */
-byte slot[N], ticket[N];
-bit nudged[N];
-byte arrivals = 0;
+/* the slots. Generations and tickets grow without end in C; here is what they tell: how many writers a reader still has
+ * to wait out, whether the word has had a writer since holder i looked, and the order in which writers came. */
+byte slot[N], outwait[N], place[N];
+bit nudged[N], old_look[N];
 
 /* not part of the protocol: what really happens */
 byte readers_in = 0, writers_in = 0;
@@ -48,9 +48,8 @@ byte by_writers[N], by_readers[N];
 bool dead[N];
 bool somebody_died = false;
 
-#define not_after(a, b) (((8 + (b) - (a)) % 8) < 4)
 #define closed(s) ((s) == WRITE || (s) == DRAIN)
-#define may_enter(s, w, g, target) (!closed(s) && (!(w) || not_after(target, g)))
+#define may_enter(s, w, who) (!closed(s) && (!(w) || outwait[who] == 0))
 
 inline overtaken_by_writer(who) {
     if
@@ -99,8 +98,46 @@ inline went_out() {
     inside[me] = 0
 }
 
+inline one_more_writer(who) {
+    old_look[who] = 1;
+    if
+    :: outwait[who] > 0 -> outwait[who]--
+    :: else -> skip
+    fi
+}
+
+/* the generation of the word goes up by one */
+inline next_generation() {
+    one_more_writer(0);
+    one_more_writer(1);
+#if N > 2
+    one_more_writer(2)
+#endif
+}
+
+inline move_up(who, was) {
+    if
+    :: place[who] > place[was] -> place[who]--
+    :: else -> skip
+    fi
+}
+
+/* `was` gives its place in the writers' queue up */
+inline leave_place(was) {
+    if
+    :: place[was] > 0 ->
+        move_up(0, was);
+        move_up(1, was);
+#if N > 2
+        move_up(2, was);
+#endif
+        place[was] = 0
+    :: else -> skip
+    fi
+}
+
 inline look_at_word() {
-    d_step { l_state = state; l_ww = wwait; l_rw = rwait; l_gen = gen; l_po = poison }
+    d_step { l_state = state; l_ww = wwait; l_rw = rwait; l_po = poison; old_look[me] = 0 }
 }
 
 /* found = some slot is in `wanted` */
@@ -121,10 +158,11 @@ inline look_at_queue() {
         d_step {
             if
             :: slot[k] == S_READING -> q_reading = 1
-            :: slot[k] == S_RWAIT && not_after(ticket[k], l_gen) -> q_readers = 1
+            :: slot[k] == S_RWAIT && outwait[k] == 0 -> q_readers = 1
             :: slot[k] == S_WWAIT ->
                 if
-                :: q_first == NOBODY || !not_after(ticket[q_first], ticket[k]) -> q_first = k
+                :: q_first == NOBODY -> q_first = k
+                :: q_first != NOBODY && place[k] < place[q_first] -> q_first = k
                 :: else -> skip
                 fi
             :: slot[k] == S_DRAIN -> q_drainer = k
@@ -170,7 +208,7 @@ inline settle() {
             :: k < N ->
                 d_step {
                     if
-                    :: slot[k] == S_RWAIT && may_enter(l_state, l_ww, l_gen, ticket[k]) -> nudged[k] = 1
+                    :: slot[k] == S_RWAIT && may_enter(l_state, l_ww, k) -> nudged[k] = 1
                     :: else -> skip
                     fi;
                     k++
@@ -233,12 +271,12 @@ inline leave_word() {
     fi
 }
 
-/* What a waiter does for the dead: W5, W7, W8, S2, S8, S10, S11, S12 */
+/* What a waiter does for the dead: W4, W5, W7, S2, S8, S10, S11, S12 */
 inline recover() {
 #ifdef VICTIM
     if
     :: dead[VICTIM] ->
-        slot[VICTIM] = S_FREE;
+        d_step { slot[VICTIM] = S_FREE; leave_place(VICTIM) } /* S2 S8 S10 S11 S12 */
         d_step {
             if
             :: state != FREE && owner == VICTIM ->
@@ -262,11 +300,14 @@ inline recover() {
 }
 
 proctype holder(byte me; byte role) {
-    byte l_state, l_gen, q_first, q_drainer, k;
+    byte l_state, q_first, q_drainer, k;
     bit l_ww, l_rw, l_po, q_readers, q_reading, found, drains;
     {
         skip;
     outside:
+        skip;
+        d_step { l_state = 0; l_ww = 0; l_rw = 0; l_po = 0; found = 0; q_first = 0; q_drainer = 0; q_readers = 0; q_reading = 0;
+                 old_look[me] = 0; nudged[me] = 0; by_writers[me] = 0; by_readers[me] = 0 }
         if
         :: role == R -> goto try_read
         :: role != R -> goto try_write
@@ -312,9 +353,9 @@ proctype holder(byte me; byte role) {
         look_at_word();
         d_step {
 #ifdef M_READER_WAITS_OUT_ONE_MORE
-            ticket[me] = (l_gen + 2) % 8;
+            outwait[me] = 2;
 #else
-            ticket[me] = (closed(l_state) -> l_gen : (l_gen + 1) % 8);
+            outwait[me] = ((closed(l_state) || old_look[me]) -> 0 : 1);
 #endif
             nudged[me] = 0
         }
@@ -330,12 +371,12 @@ proctype holder(byte me; byte role) {
         :: else -> skip
         fi;
         if
-        :: may_enter(l_state, l_ww, l_gen, ticket[me]) ->
+        :: may_enter(l_state, l_ww, me) ->
             d_step { slot[me] = S_READING; nudged[me] = 0 } /* S6 */
             d_step {
-                l_state = state; l_ww = wwait; l_gen = gen; l_po = poison;
+                l_state = state; l_ww = wwait; l_po = poison;
                 if
-                :: !l_po && may_enter(l_state, l_ww, l_gen, ticket[me]) -> entered_as_reader()
+                :: !l_po && may_enter(l_state, l_ww, me) -> entered_as_reader()
                 :: else -> skip
                 fi
             }
@@ -363,7 +404,7 @@ proctype holder(byte me; byte role) {
         goto read_loop;
     read_leave:
         skip;
-        d_step { slot[me] = S_FREE; nudged[me] = 0; queued[me] = 0 } /* S8 */
+        d_step { slot[me] = S_FREE; outwait[me] = 0; nudged[me] = 0; queued[me] = 0; by_writers[me] = 0 } /* S8 */
         lower_rwait();
 #ifndef M_LEAVING_READER_SETTLES_NOT
         settle();
@@ -372,7 +413,7 @@ proctype holder(byte me; byte role) {
 
     reading:
         skip;
-        d_step { went_out(); slot[me] = S_FREE } /* S2 */
+        d_step { went_out(); slot[me] = S_FREE; outwait[me] = 0; by_writers[me] = 0 } /* S2 */
         look_at_word();
         if
 #ifndef M_LAST_READER_WAKES_NOBODY
@@ -402,8 +443,8 @@ proctype holder(byte me; byte role) {
         d_step {
             found = 0;
             if
-            :: state == l_state && wwait == l_ww && rwait == l_rw && gen == l_gen && poison == l_po ->
-                state = WRITE; owner = me; gen = (gen + 1) % 8; found = 1 /* W1 */
+            :: state == l_state && wwait == l_ww && rwait == l_rw && !old_look[me] && poison == l_po ->
+                state = WRITE; owner = me; next_generation(); found = 1 /* W1 */
             :: else -> skip
             fi
         }
@@ -423,7 +464,29 @@ proctype holder(byte me; byte role) {
 
     write_queue:
         slot[me] = S_TAKEN; /* S3 */
-        d_step { ticket[me] = arrivals; arrivals = (arrivals + 1) % 8; nudged[me] = 0; drains = 0 }
+        d_step {
+            place[me] = 1;
+            if
+            :: place[0] >= place[me] && 0 != me -> place[me] = place[0] + 1
+            :: else -> skip
+            fi;
+            if
+            :: place[1] >= place[me] && 1 != me -> place[me] = place[1] + 1
+            :: else -> skip
+            fi;
+#if N > 2
+            if
+            :: place[2] >= place[me] && 2 != me -> place[me] = place[2] + 1
+            :: else -> skip
+            fi;
+            if
+            :: place[0] >= place[me] && 0 != me -> place[me] = place[0] + 1
+            :: else -> skip
+            fi;
+#endif
+            nudged[me] = 0;
+            drains = 0
+        }
         slot[me] = S_WWAIT; /* S5 */
 #ifdef M_FLAG_BEFORE_SLOT
         slot[me] = S_TAKEN;
@@ -454,8 +517,8 @@ proctype holder(byte me; byte role) {
 #endif
                     d_step {
                         if
-                        :: state == l_state && wwait == l_ww && rwait == l_rw && gen == l_gen && poison == l_po ->
-                            state = DRAIN; owner = me; gen = (gen + 1) % 8; drains = 1 /* W2 */
+                        :: state == l_state && wwait == l_ww && rwait == l_rw && !old_look[me] && poison == l_po ->
+                            state = DRAIN; owner = me; next_generation(); drains = 1 /* W2 */
                         :: else -> skip
                         fi
                     }
@@ -480,7 +543,7 @@ proctype holder(byte me; byte role) {
             :: !found ->
                 state = WRITE; /* W3 */
                 d_step { entered_as_writer() }
-                d_step { slot[me] = S_FREE; nudged[me] = 0; drains = 0 } /* S11 */
+                d_step { slot[me] = S_FREE; leave_place(me); nudged[me] = 0; drains = 0 } /* S11 */
                 lower_wwait();
                 goto writing
             :: else -> skip
@@ -500,7 +563,7 @@ proctype holder(byte me; byte role) {
         goto write_loop;
     write_leave:
         skip;
-        d_step { slot[me] = S_FREE; nudged[me] = 0; queued[me] = 0 } /* S10 S11 */
+        d_step { slot[me] = S_FREE; leave_place(me); nudged[me] = 0; queued[me] = 0 } /* S10 S11 */
         if
         :: drains -> drains = 0; leave_word() /* W5 */
         :: else -> skip
