@@ -101,6 +101,18 @@ TRI_API TRI_MUST_USE tri_status tri_host_view_begin(struct tri_arena *arena, tri
 TRI_API TRI_MUST_USE tri_status tri_host_view_end(struct tri_arena *arena, struct tri_host_view *view,
                                                   struct tri_error *err);
 
+/**
+ * Copies `bytes` bytes from memory of yours into the region, `offset` bytes from its start, and out of it: for bytes that
+ * can't be made in the arena or used there. Counted in the ledger at the border, under `cause` (NULL: "bytes in" and
+ * "bytes out"). Takes a host claim meanwhile. Nothing is copied when the range does not lie in the region.
+ */
+TRI_API TRI_MUST_USE tri_status tri_region_write(struct tri_arena *arena, tri_handle region, uint64_t offset,
+                                                 const void *from, uint64_t bytes, const char *cause,
+                                                 const struct tri_wait *wait, struct tri_error *err);
+TRI_API TRI_MUST_USE tri_status tri_region_read(struct tri_arena *arena, tri_handle region, uint64_t offset, void *to,
+                                                uint64_t bytes, const char *cause, const struct tri_wait *wait,
+                                                struct tri_error *err);
+
 TRI_END_DECLS
 
 #endif

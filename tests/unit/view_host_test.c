@@ -1,6 +1,8 @@
 /* tri_host_view_begin and _end: a claim and a pin, borrowed and given back once. */
 #include "kit.h"
 
+#include <tripoint/ledger.h>
+
 #include "arena/arena.h"
 #include "base/sys.h"
 
@@ -138,6 +140,33 @@ static void a_waiter_for_a_freed_region_gets_an_error(void **state) {
     tri_arena_destroy(&arena);
 }
 
+static void bytes_over_the_border_are_counted(void **state) {
+    (void)state;
+    struct tri_error err = {0};
+    tri_handle region;
+    struct tri_arena *arena = make(&region);
+    const uint8_t in[4] = {1, 2, 3, 4};
+    uint8_t out[4] = {0};
+    struct tri_ledger_line line;
+    assert_ok(tri_region_write(arena, region, 96, in, 4, "four in", NULL, &err));
+    assert_ok(tri_region_read(arena, region, 96, out, 4, NULL, NULL, &err));
+    assert_memory_equal(in, out, 4);
+    assert_int_equal(tri_ledger_bytes(arena, TRI_LEDGER_BORDER), 8);
+    assert_int_equal(tri_ledger_copies(arena, TRI_LEDGER_BETWEEN), 0);
+    assert_int_equal(tri_ledger_lines(arena, &line, 1), 2);
+    assert_string_equal(line.cause, "four in");
+    assert_status(tri_region_write(arena, region, 97, in, 4, NULL, NULL, &err), TRI_INVALID_ARGUMENT);
+    assert_status(tri_region_read(arena, region, UINT64_MAX, out, 4, NULL, NULL, &err), TRI_INVALID_ARGUMENT);
+    assert_status(tri_region_write(arena, region, 0, NULL, 4, NULL, NULL, &err), TRI_INVALID_ARGUMENT);
+    assert_status(tri_region_read(NULL, region, 0, out, 4, NULL, NULL, &err), TRI_INVALID_ARGUMENT);
+    struct tri_host_view view;
+    assert_ok(tri_host_view_begin(arena, region, TRI_ACCESS_READ, NULL, &view, &err));
+    assert_int_not_equal(tri_region_write(arena, region, 0, in, 4, NULL, &at_once, &err), TRI_OK);
+    assert_ok(tri_host_view_end(arena, &view, &err));
+    assert_int_equal(tri_ledger_bytes(arena, TRI_LEDGER_BORDER), 8);
+    tri_arena_destroy(&arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read),
@@ -146,6 +175,7 @@ int main(void) {
         cmocka_unit_test(a_region_freed_under_a_view_stays_until_its_end),
         cmocka_unit_test(a_view_may_outlive_its_arena),
         cmocka_unit_test(a_waiter_for_a_freed_region_gets_an_error),
+        cmocka_unit_test(bytes_over_the_border_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
