@@ -1,0 +1,15 @@
+'use strict';
+const { SharedMemoryArena, SharedMemoryHandle, Plan } = require('./arena.js');
+const { WasmEngine, WebGPUContext, WebNNContext } = require('./engines.js');
+const { ZeroCopyImagePipeline, ImageData } = require('./image.js');
+const { GPUMapMode, GPUBufferUsage } = require('./views.js');
+const { native, constants, TripointError } = require('./native.js');
+
+const version = constants.version;
+const createZeroCopyPipeline = (options) => new SharedMemoryArena(options);
+const operations = () => native.operations();
+
+module.exports = {
+  version, createZeroCopyPipeline, operations, SharedMemoryArena, SharedMemoryHandle, Plan, WasmEngine, WebGPUContext,
+  WebNNContext, ZeroCopyImagePipeline, ImageData, GPUMapMode, GPUBufferUsage, TripointError, constants,
+};

@@ -1,0 +1,255 @@
+/*
+ * Threads for what waits. A job may wait for a claim that only JavaScript can give back, so jobs never queue behind
+ * jobs that wait while a thread more may be had: one is started whenever none is idle, up to THREADS_MAX; up to
+ * IDLE_MAX idle ones stay. (libuv's own four threads would be blocked by four waiters, and files with them.)
+ *
+ * A finished job is put on `done`, and the environment is woken once for all that are there.
+ */
+#include "addon.h"
+
+#include <stdlib.h>
+
+enum { THREADS_MAX = 160, IDLE_MAX = 4 };
+
+struct pool {
+    pthread_mutex_t lock;
+    pthread_cond_t work_or_stop, thread_ended;
+    struct job *todo, **todo_end;
+    struct job *done, **done_end;
+    uint32_t threads, idle, running, running_most;
+    uint32_t waiting; /* jobs that no thread has taken */
+    bool stop;
+    napi_threadsafe_function wake;
+};
+
+static void append(struct job ***end, struct job *job) {
+    job->queued = NULL;
+    **end = job;
+    *end = &job->queued;
+}
+
+static struct job *first(struct job **head, struct job ***end) {
+    struct job *job = *head;
+    *head = job->queued;
+    if (!*head)
+        *end = head;
+    return job;
+}
+
+static void finish(struct pool *pool, struct job *job) {
+    const bool was_empty = !pool->done;
+    append(&pool->done_end, job);
+    if (was_empty)
+        (void)napi_call_threadsafe_function(pool->wake, NULL, napi_tsfn_nonblocking);
+}
+
+static void *serve(void *argument) {
+    struct pool *pool = argument;
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        while (!pool->todo && !pool->stop && pool->idle < IDLE_MAX) {
+            pool->idle++;
+            pthread_cond_wait(&pool->work_or_stop, &pool->lock);
+            pool->idle--;
+        }
+        if (!pool->todo)
+            break;
+        struct job *job = first(&pool->todo, &pool->todo_end);
+        pool->waiting--;
+        if (++pool->running > pool->running_most)
+            pool->running_most = pool->running;
+        pthread_mutex_unlock(&pool->lock);
+        job->work(job);
+        pthread_mutex_lock(&pool->lock);
+        pool->running--;
+        finish(pool, job);
+    }
+    pool->threads--;
+    pthread_cond_broadcast(&pool->thread_ended);
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+static bool start_thread(struct pool *pool) {
+    pthread_t thread;
+    pthread_attr_t detached;
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    const bool started = pthread_create(&thread, &detached, serve, pool) == 0;
+    pthread_attr_destroy(&detached);
+    if (started)
+        pool->threads++;
+    return started;
+}
+
+static void unlink_job(struct job *job) {
+    struct addon *addon = job->addon;
+    if (job->prev)
+        job->prev->next = job->next;
+    else
+        addon->jobs = job->next;
+    if (job->next)
+        job->next->prev = job->prev;
+}
+
+/* Gives back what the job holds. */
+void job_drop(struct job *job) {
+    if (job->kept)
+        napi_delete_reference(job->addon->env, job->kept);
+    if (job->region)
+        region_drop(job->region);
+    if (job->plan) {
+        job->plan->running = false;
+        plan_drop(job->plan);
+    }
+    if (job->cancel)
+        cancel_drop(job->cancel);
+    if (job->stages)
+        stages_free(job->stages);
+    if (job->runtime)
+        runtime_unuse(job->runtime);
+    free(job);
+}
+
+static void settle(napi_env env, struct job *job) {
+    napi_value value = undefined_value(env);
+    if (job->status == TRI_OK && job->result)
+        value = job->result(env, job);
+    if (job->status != TRI_OK || !value) {
+        bool pending = false;
+        napi_value thrown = NULL;
+        if (napi_is_exception_pending(env, &pending) == napi_ok && pending)
+            napi_get_and_clear_last_exception(env, &thrown);
+        napi_reject_deferred(env, job->deferred, thrown ? thrown : make_error(job->addon, &job->err));
+        return;
+    }
+    napi_resolve_deferred(env, job->deferred, value);
+}
+
+static void deliver(napi_env env, struct addon *addon) {
+    struct pool *pool = addon->pool;
+    pthread_mutex_lock(&pool->lock);
+    struct job *job = pool->done;
+    pool->done = NULL;
+    pool->done_end = &pool->done;
+    addon->running_most = pool->running_most;
+    pthread_mutex_unlock(&pool->lock);
+    while (job) {
+        struct job *next = job->queued;
+        napi_handle_scope scope;
+        const bool scoped = env && napi_open_handle_scope(env, &scope) == napi_ok;
+        unlink_job(job);
+        if (scoped && job->deferred && !addon->ending)
+            settle(env, job);
+        job_drop(job);
+        if (scoped)
+            napi_close_handle_scope(env, scope);
+        job = next;
+    }
+    if (env && !addon->jobs && !addon->ending)
+        (void)napi_unref_threadsafe_function(env, pool->wake);
+}
+
+static void woken(napi_env env, napi_value function, void *context, void *data) {
+    struct addon *addon = context;
+    (void)function;
+    (void)data;
+    if (env && !addon->ending)
+        deliver(env, addon);
+}
+
+bool pool_create(struct addon *addon) {
+    struct pool *pool = calloc(1, sizeof *pool);
+    napi_value name = NULL;
+    if (!pool)
+        return false;
+    pool->todo_end = &pool->todo;
+    pool->done_end = &pool->done;
+    if (napi_create_string_utf8(addon->env, "tripoint", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+        napi_create_threadsafe_function(addon->env, NULL, NULL, name, 0, 1, NULL, NULL, addon, woken, &pool->wake) !=
+            napi_ok ||
+        napi_unref_threadsafe_function(addon->env, pool->wake) != napi_ok) {
+        free(pool);
+        return false;
+    }
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->work_or_stop, NULL);
+    pthread_cond_init(&pool->thread_ended, NULL);
+    addon->pool = pool;
+    return true;
+}
+
+void pool_join(struct addon *addon) {
+    struct pool *pool = addon->pool;
+    for (struct job *job = addon->jobs; job; job = job->next)
+        if (job->cancel)
+            tri_cancel_set(job->cancel->it);
+    pthread_mutex_lock(&pool->lock);
+    pool->stop = true;
+    pthread_cond_broadcast(&pool->work_or_stop);
+    while (pool->threads > 0)
+        pthread_cond_wait(&pool->thread_ended, &pool->lock);
+    pthread_mutex_unlock(&pool->lock);
+    deliver(addon->env, addon);
+}
+
+void pool_destroy(struct addon *addon) {
+    struct pool *pool = addon->pool;
+    (void)napi_release_threadsafe_function(pool->wake, napi_tsfn_abort);
+    pthread_cond_destroy(&pool->thread_ended);
+    pthread_cond_destroy(&pool->work_or_stop);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
+    addon->pool = NULL;
+}
+
+struct job *job_create(struct addon *addon, struct runtime *runtime, void (*work)(struct job *job)) {
+    struct job *job = calloc(1, sizeof *job);
+    if (!job) {
+        throw_text(addon, TRI_NO_MEMORY, "no memory for a job");
+        return NULL;
+    }
+    job->addon = addon;
+    job->work = work;
+    job->runtime = runtime;
+    if (runtime)
+        runtime_use(runtime);
+    return job;
+}
+
+bool job_begin_alone(struct job *job) {
+    struct addon *addon = job->addon;
+    struct pool *pool = addon->pool;
+    pthread_mutex_lock(&pool->lock);
+    /* A thread that was woken counts as idle until it runs: compare with all that wait. */
+    if (pool->idle <= pool->waiting && pool->threads < THREADS_MAX && !start_thread(pool) && pool->threads == 0) {
+        pthread_mutex_unlock(&pool->lock);
+        return false;
+    }
+    if (!addon->jobs)
+        (void)napi_ref_threadsafe_function(addon->env, pool->wake);
+    job->next = addon->jobs;
+    if (job->next)
+        job->next->prev = job;
+    addon->jobs = job;
+    append(&pool->todo_end, job);
+    pool->waiting++;
+    pthread_cond_signal(&pool->work_or_stop);
+    pthread_mutex_unlock(&pool->lock);
+    return true;
+}
+
+napi_value job_begin(struct job *job) {
+    struct addon *addon = job->addon;
+    napi_value promise = NULL;
+    if (addon->ending || napi_create_promise(addon->env, &job->deferred, &promise) != napi_ok) {
+        job_drop(job);
+        return throw_text(addon, TRI_CANCELLED, "the environment is ending");
+    }
+    if (!job_begin_alone(job)) {
+        struct tri_error err = {.status = TRI_NO_MEMORY, .message = "no thread could be started"};
+        napi_reject_deferred(addon->env, job->deferred, make_error(addon, &err));
+        job_drop(job);
+    }
+    return promise;
+}
