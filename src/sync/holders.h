@@ -13,7 +13,7 @@ struct trii_holder {
 };
 #define TRII_HOLDERS_MAX (TRI_SYNC_CLAIMS_MAX + 1)
 
-/* Who holds `region` and who waits for it, the dead taken away before. Gives how many; 0 for a region out of range. */
+/* Who holds `region` and who waits for it; now and then the dead are taken away before. Gives how many; 0 for a region out of range. */
 uint32_t trii_sync_holders(struct tri_sync *sync, uint32_t region, struct trii_holder out[TRII_HOLDERS_MAX]);
 
 #endif

@@ -84,7 +84,7 @@ uint32_t trii_sync_holders(struct tri_sync *sync, uint32_t region, struct trii_h
     if (trii_sync_check(sync, region, TRI_TECHNOLOGY_HOST, &unused, NULL) != TRI_OK)
         return 0;
     if (sync->shared)
-        (void)trii_sync_recover(sync, region);
+        (void)trii_sync_recover_sometimes(sync, region);
     uint64_t word = trii_load_acquire(&trii_cell(sync, region)->word);
     enum trii_word_state state = trii_word_state(word);
     if (state == TRII_WORD_WRITE || state == TRII_WORD_SHARED)
