@@ -160,19 +160,30 @@ static __attribute__((noinline)) bool release_word_slowly(struct tri_sync *sync,
     return true;
 }
 
+/* The release of a slot beyond the first line, or of none. */
+static bool release_slot_slowly(struct tri_sync *sync, struct trii_token_parts parts) {
+    uint64_t made = parts.generation << TRII_GENERATION_SHIFT;
+    uint64_t held = made | trii_slot_bits(trii_load_relaxed(&sync->me), TRII_SLOT_READING, parts.technology);
+    if (!trii_cas_seq_cst(trii_slot_at(sync, parts.region, parts.slot), &held, made))
+        return false;
+    uint64_t word = trii_load_seq_cst(&trii_cell(sync, parts.region)->word);
+    if ((word & TRII_WORD_WWAIT) != 0 || trii_word_state(word) == TRII_WORD_DRAIN)
+        trii_sync_reader_left(sync, parts.region);
+    return true;
+}
+
 static __attribute__((noinline)) tri_status release_slowly(struct tri_sync *sync, tri_claim claim,
                                                            struct tri_error *err) {
     if (!sync)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "the synchronizer is NULL");
     struct trii_token_parts parts = trii_token_parts(sync, claim);
-    if (parts.region >= trii_load_acquire(&sync->regions) || parts.slot != TRII_WRITER_SLOT ||
-        !release_word_slowly(sync, parts))
-        return bad_claim(claim, err);
-    return TRI_OK;
+    bool done = false;
+    if (parts.region < trii_load_acquire(&sync->regions) && parts.slot <= TRII_SLOTS)
+        done = parts.slot == TRII_WRITER_SLOT ? release_word_slowly(sync, parts) : release_slot_slowly(sync, parts);
+    return done ? TRI_OK : bad_claim(claim, err);
 }
 
-static __attribute__((noinline)) tri_status told_reader_left(struct tri_sync *sync, tri_claim claim,
-                                                             struct tri_error *err) {
+static __attribute__((noinline)) tri_status left(struct tri_sync *sync, tri_claim claim, struct tri_error *err) {
     (void)err;
     trii_sync_reader_left(sync, trii_token_parts(sync, claim).region);
     return TRI_OK;
@@ -181,28 +192,16 @@ static __attribute__((noinline)) tri_status told_reader_left(struct tri_sync *sy
 /* The token and this process's number say what the word or slot must be now: a swap that finds anything else releases
  * nothing. Its release order publishes what was done to the region; entering is the acquire that pairs with it. */
 tri_status tri_sync_release(struct tri_sync *sync, tri_claim claim, struct tri_error *err) {
-    if (unlikely(!sync))
+    if (unlikely(!sync || claim >> 48 >= trii_load_acquire(&sync->regions) || (claim >> 40 & 0xff) > TRII_NEAR_SLOTS))
         return release_slowly(sync, claim, err);
-    struct trii_token_parts parts = trii_token_parts(sync, claim);
-    if (unlikely(parts.region >= trii_load_acquire(&sync->regions)))
-        return release_slowly(sync, claim, err);
-    struct trii_cell *cell = trii_cell(sync, parts.region);
-    uint64_t me = trii_load_relaxed(&sync->me);
-    uint64_t made = parts.generation << TRII_GENERATION_SHIFT;
-    if (parts.slot == TRII_WRITER_SLOT) {
-        uint64_t mine = made | trii_word_bits(me, TRII_WORD_WRITE, parts.technology);
-        if (likely(trii_cas_seq_cst(&cell->word, &mine, made)))
-            return TRI_OK;
-        return release_slowly(sync, claim, err);
-    }
-    if (unlikely(parts.slot == 0 || parts.slot > TRII_SLOTS))
-        return release_slowly(sync, claim, err);
-    uint64_t mine = made | trii_slot_bits(me, TRII_SLOT_READING, parts.technology);
-    if (unlikely(!trii_cas_seq_cst(trii_slot_at(sync, parts.region, parts.slot), &mine, made)))
+    struct trii_cell *cell = trii_cell(sync, (uint32_t)(claim >> 48));
+    uint64_t made = (claim ^ sync->salt) << TRII_GENERATION_SHIFT;
+    uint64_t held = made | trii_slot_bits(trii_load_relaxed(&sync->me), TRII_SLOT_READING, claim >> 38 & 3);
+    if (unlikely(!trii_cas_seq_cst((_Atomic uint64_t *)(void *)cell + (claim >> 40 & 7), &held, made)))
         return release_slowly(sync, claim, err);
     uint64_t word = trii_load_seq_cst(&cell->word);
     if (unlikely((word & TRII_WORD_WWAIT) != 0 || trii_word_state(word) == TRII_WORD_DRAIN))
-        return told_reader_left(sync, claim, err);
+        return left(sync, claim, err);
     return TRI_OK;
 }
 

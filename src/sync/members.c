@@ -13,7 +13,7 @@ uint64_t trii_members_salt(void) {
     uint64_t salt = 0;
     if (getrandom(&salt, sizeof salt, GRND_NONBLOCK) != (ssize_t)sizeof salt)
         salt = trii_sys_now_ns() * 0x9e3779b97f4a7c15u;
-    return salt & TRII_GENERATION_MASK;
+    return (salt & TRII_GENERATION_MASK) | (TRII_GENERATION_MASK / 2 + 1); /* so that no early token is 0 */
 }
 
 int32_t trii_members_pid(uint64_t identity) {

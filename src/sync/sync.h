@@ -42,7 +42,7 @@ _Static_assert(sizeof(struct tri_error) % sizeof(uint64_t) == 0, "an error is wh
 struct trii_head {
     _Atomic uint64_t magic;
     _Atomic uint64_t regions;
-    _Atomic uint64_t salt; /* added to generations in tokens: those of another synchronizer don't fit */
+    _Atomic uint64_t salt; /* mixed into tokens: those of another synchronizer don't fit */
     _Atomic uint64_t members[TRII_MEMBERS]; /* pid and start time; 0 is nobody */
 };
 
@@ -85,11 +85,10 @@ static inline _Atomic uint64_t *trii_slot_at(const struct tri_sync *sync, uint32
                                    : &sync->colds[region].wide[slot - 1 - TRII_NEAR_SLOTS];
 }
 
-/* region 16 | slot 8 | technology 2 | generation 38 */
+/* region 16 | slot 8 | technology 2 | generation 38, the latter mixed with the synchronizer's salt */
 static inline tri_claim trii_token(const struct tri_sync *sync, uint32_t region, uint32_t slot,
                                    enum tri_technology technology, uint64_t generation) {
-    return (tri_claim)region << 48 | (tri_claim)slot << 40 | (tri_claim)technology << 38 |
-           ((generation + sync->salt) & TRII_GENERATION_MASK);
+    return ((tri_claim)(region << 10 | slot << 2 | (uint32_t)technology) << 38 | generation) ^ sync->salt;
 }
 
 struct trii_token_parts {
@@ -103,7 +102,7 @@ static inline struct trii_token_parts trii_token_parts(const struct tri_sync *sy
     return (struct trii_token_parts){.region = (uint32_t)(claim >> 48),
                                      .slot = (uint32_t)(claim >> 40) & 0xffu,
                                      .technology = (uint32_t)(claim >> 38) & 3u,
-                                     .generation = (claim - sync->salt) & TRII_GENERATION_MASK};
+                                     .generation = (claim ^ sync->salt) & TRII_GENERATION_MASK};
 }
 
 /* The slow ways in: queue, sleep, time out. */

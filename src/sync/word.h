@@ -5,10 +5,12 @@
  * reader's slot *is* its record: one compare-and-swap makes claim, owner and count in one step, so a process that dies
  * between two instructions leaves either nothing or a claim that says whose it was. Readers are counted by looking.
  *
- *   word   63      ......      26 | 18 … 9 | 8    | 7       | 6      | 5     | 4     | 3 2  | 1 0
- *          generation (38 bits)   | member | wide | cleanse | poison | rwait | wwait | tech | state
- *   slot   63      ......      26 | 18 … 9 |                               | 5     | 4 3  | 2 1 0
- *          generation (38 bits)   | member |                               | nudge | tech | state
+ *   word   63 ... 26    | 19 … 10 | 9    | 8       | 7      | 6     | 5     | 4 3  | 1 0
+ *          generation    | member  | wide | cleanse | poison | rwait | wwait | tech | state
+ *   slot   63 ... 26    | 19 … 10 |                                  | 5     | 4 3  | 2 1 0
+ *          generation    | member  |                                  | nudge | tech | state
+ *
+ * A held word and a held slot differ in nothing but their place: release need not ask which of them it gives back.
  *
  *   generation  word: counts the writers so far; slot: the claims made with this slot so far. A token is region, slot,
  *               technology and generation: it names one claim for ever, and tells what the word or slot holds now
@@ -64,12 +66,12 @@
 
 #define TRII_NEAR_SLOTS 7u   /* share the word's cache line */
 #define TRII_SLOTS ((uint32_t)TRI_SYNC_CLAIMS_MAX) /* numbers 1 … 127 */
-#define TRII_WRITER_SLOT 128u /* the word itself, in tokens */
+#define TRII_WRITER_SLOT 0u  /* in tokens: the word itself, which lies before the near slots */
 
 #define TRII_GENERATION_SHIFT 26
 #define TRII_GENERATION_MASK (((uint64_t)1 << 38) - 1)
 #define TRII_LOW_BITS (((uint64_t)1 << TRII_GENERATION_SHIFT) - 1)
-#define TRII_MEMBER_SHIFT 9
+#define TRII_MEMBER_SHIFT 10
 #define TRII_MEMBER_MASK ((uint64_t)0x3ff)
 #define TRII_MEMBERS 1024u /* member 0 is nobody */
 
@@ -80,12 +82,12 @@ enum trii_word_state {
     TRII_WORD_SHARED = 3  /* a writer that downgraded reads; other readers may be in */
 };
 #define TRII_WORD_STATE ((uint64_t)3)
-#define TRII_WORD_TECH_SHIFT 2
-#define TRII_WORD_WWAIT ((uint64_t)1 << 4)
-#define TRII_WORD_RWAIT ((uint64_t)1 << 5)
-#define TRII_WORD_POISON ((uint64_t)1 << 6)
-#define TRII_WORD_CLEANSE ((uint64_t)1 << 7)
-#define TRII_WORD_WIDE ((uint64_t)1 << 8)
+#define TRII_WORD_TECH_SHIFT 3
+#define TRII_WORD_WWAIT ((uint64_t)1 << 5)
+#define TRII_WORD_RWAIT ((uint64_t)1 << 6)
+#define TRII_WORD_POISON ((uint64_t)1 << 7)
+#define TRII_WORD_CLEANSE ((uint64_t)1 << 8)
+#define TRII_WORD_WIDE ((uint64_t)1 << 9)
 #define TRII_WORD_FLAGS                                                                                                \
     (TRII_WORD_WWAIT | TRII_WORD_RWAIT | TRII_WORD_POISON | TRII_WORD_CLEANSE | TRII_WORD_WIDE)
 
@@ -135,6 +137,9 @@ static inline uint32_t trii_member_of(uint64_t value) {
 static inline uint64_t trii_member_bits(uint64_t value) {
     return value & TRII_MEMBER_MASK << TRII_MEMBER_SHIFT;
 }
+
+_Static_assert((int)TRII_WORD_WRITE == (int)TRII_SLOT_READING && TRII_WORD_TECH_SHIFT == TRII_SLOT_TECH_SHIFT,
+               "a held word and a held slot look alike");
 
 /* What a claim of this member and technology makes of the word, or of a slot. */
 static inline uint64_t trii_word_bits(uint64_t me, enum trii_word_state state, uint64_t technology) {
