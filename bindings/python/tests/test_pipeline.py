@@ -1,0 +1,145 @@
+"""Pipeline.run(): images as Python has them."""
+
+import re
+import subprocess
+import sys
+import threading
+import unittest
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import tripoint
+from kit import Case, vignette
+
+HERE = Path(__file__).resolve().parent
+
+
+class Images(Case):
+    def setUp(self):
+        self.arena = tripoint.Arena()
+        self.rgba = np.random.default_rng(3).integers(0, 256, (40, 60, 4), np.uint8)
+        self.pipe = self.pipeline(arena=self.arena)
+        self.expected = self.pipe.run(self.rgba)
+        self.arena.reset_ledger()
+
+    def test_the_result_is_the_stage_s(self):
+        region = self.region(self.arena, self.rgba.shape)
+        with region.write() as a:
+            a[...] = self.rgba
+        tripoint.execute([vignette(region)])
+        with region.read() as a:
+            np.testing.assert_array_equal(self.expected, a)
+
+    def test_tight_rgba_makes_two_copies_and_no_more(self):
+        out = np.empty_like(self.rgba)
+        self.assertIs(self.pipe.run(self.rgba, out=out), out)
+        np.testing.assert_array_equal(out, self.expected)
+        ledger = self.arena.ledger
+        self.assertEqual((ledger.between_bytes, ledger.border_bytes), (0, 2 * self.rgba.nbytes))
+        self.assertEqual([(line.cause, line.copies) for line in ledger.lines], [("pixels in", 1), ("pixels out", 1)])
+
+    def test_whatever_holds_an_image(self):
+        region = self.region(self.arena, self.rgba.shape)
+        with region.write() as a:
+            a[...] = self.rgba
+
+        class OnlyDlpack:
+            def __dlpack__(self, **wishes):
+                return region.__dlpack__(**wishes)
+
+            def __dlpack_device__(self):
+                return region.__dlpack_device__()
+
+        for image in (memoryview(self.rgba), region, OnlyDlpack(), Image.fromarray(self.rgba),
+                      np.ascontiguousarray(self.rgba[::-1])[::-1], np.asfortranarray(self.rgba)):
+            np.testing.assert_array_equal(self.pipe.run(image), self.expected)
+        with region.read() as a:
+            np.testing.assert_array_equal(self.pipe.run(a), self.expected)
+
+    def test_three_channels_are_opaque_and_told(self):
+        opaque = self.rgba.copy()
+        opaque[..., 3] = 255
+        expected = self.pipe.run(opaque)
+        for image in (self.rgba[..., :3], Image.fromarray(self.rgba[..., :3].copy())):
+            np.testing.assert_array_equal(self.pipe.run(image), expected)
+        repacked = [line for line in self.arena.ledger.lines if line.cause == "repacked in Python"]
+        self.assertEqual([(line.place, line.copies) for line in repacked], [("border", 3)])
+        self.assertEqual(self.pipe.run(Image.new("L", (60, 40), 7)).shape, (40, 60, 4))
+
+    def test_opencv_s_order_comes_back_as_it_went_in(self):
+        bgra = self.rgba[..., [2, 1, 0, 3]]
+        np.testing.assert_array_equal(self.pipe.run(bgra, order="bgr"), self.expected[..., [2, 1, 0, 3]])
+        opaque = self.pipe.run(bgra[..., :3], order="bgr")
+        np.testing.assert_array_equal(opaque[..., :3], self.expected[..., 2::-1])
+
+    def test_sizes_may_change(self):
+        for height, width in ((1, 1), (3, 1000), (40, 60), (7, 5)):
+            self.assertEqual(self.pipe.run(np.zeros((height, width, 4), np.uint8)).shape, (height, width, 4))
+
+    def test_images_that_are_none(self):
+        wrong = [None, 3, "photo.png", b"", [], np.zeros((4, 4), np.uint8), np.zeros((4, 4, 2), np.uint8),
+                 np.zeros((4, 4, 4), np.float32), np.zeros((0, 4, 4), np.uint8), np.zeros((4, 0, 3), np.uint8), object()]
+        for image in wrong:
+            with self.subTest(repr(image)[:40]), self.assertRaises((TypeError, ValueError)):
+                self.pipe.run(image)
+        for out in (3, np.zeros((4, 4, 4), np.uint8), np.zeros((40, 60, 4), np.float32), np.zeros((40, 60), np.uint8),
+                    np.zeros((60, 40, 4), np.uint8).swapaxes(0, 1), b"x" * 9600):
+            with self.assertRaises((TypeError, ValueError, BufferError)):
+                self.pipe.run(self.rgba, out=out)
+        with self.assertRaises(ValueError):
+            self.pipe.run(self.rgba, order="grb")
+        np.testing.assert_array_equal(self.pipe.run(self.rgba), self.expected)
+
+    def test_pipelines_that_are_none(self):
+        for name in ("no-such", "/no/such.json", "", "a\0b", 3, None):
+            with self.subTest(name), self.assertRaises((TypeError, ValueError, tripoint.TripointError)):
+                tripoint.Pipeline(name, self.arena)
+        with self.assertRaises(TypeError):
+            tripoint.Pipeline("cutout", 3)
+
+    def test_two_pipelines_in_two_threads(self):
+        pipes = [self.pipe, self.pipeline(arena=self.arena), self.pipe]
+        results = [[] for _ in pipes]
+
+        def work(i):
+            for _ in range(20):
+                results[i].append(pipes[i].run(self.rgba))
+
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(len(pipes))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for made in results:
+            self.assertEqual(len(made), 20)
+            for result in made:
+                np.testing.assert_array_equal(result, self.expected)
+
+
+class Shipped(Case):
+    def test_cutout(self):
+        photo = HERE.parents[2] / "samples" / "astronaut.png"
+        try:
+            results = [self.pipeline(name).run(Image.open(photo)) for name in ("cutout-host", "cutout")]
+        except tripoint.EngineUnavailableError as error:
+            self.skipTest(str(error))
+        for result in results:
+            alpha = result[..., 3]
+            self.assertGreater(int(alpha[300, 230]), 250)  # her suit
+            self.assertLess(int(alpha[10, 10]), 5)  # the wall
+        self.assertEqual(tripoint.default_arena().ledger.between_bytes, 0)
+
+
+class Readme(unittest.TestCase):
+    def test_its_example_runs(self):
+        example = re.search(r"```python\n(.*?)```", (HERE.parent / "README.md").read_text(encoding="utf-8"), re.S)[1]
+        self.assertLessEqual(len(example.splitlines()), 12)
+        done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"^\d+\.\d+ 0 bytes copied$")
+
+
+if __name__ == "__main__":
+    unittest.main()
