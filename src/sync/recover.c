@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define LOOK_AGAIN_NS 10000000u /* failing tries look for the dead at most so often */
+#define SWEEPS_A_LOOK 4u         /* a scribbler may make many look dead: their turn comes at the next look */
 
 struct dead {
     struct tri_sync *sync;
@@ -104,53 +105,73 @@ static void take_word(struct dead *dead, uint32_t region) {
     }
 }
 
+static void sweep_region(struct dead *dead, uint32_t region) {
+    uint64_t word = trii_load_seq_cst(&trii_cell(dead->sync, region)->word);
+    dead->changed = false;
+    take_slots(dead, region, trii_slots_used(word));
+    take_word(dead, region);
+    if (dead->changed || (word & (TRII_WORD_WWAIT | TRII_WORD_RWAIT))) {
+        trii_sync_lower_flags(dead->sync, region);
+        trii_sync_settle(dead->sync, region);
+    }
+}
+
 bool trii_sync_sweep(struct tri_sync *sync, uint32_t index, uint64_t identity) {
     struct dead dead = {.sync = sync, .index = index, .identity = identity, .all = true};
     uint32_t regions = trii_load_relaxed(&((struct tri_sync *)((uintptr_t)sync + TRI_PAGE_BYTES))->regions);
-    for (uint32_t region = 0; region < regions; region++) {
-        uint64_t word = trii_load_seq_cst(&trii_cell(sync, region)->word);
-        dead.changed = false;
-        take_slots(&dead, region, trii_slots_used(word));
-        take_word(&dead, region);
-        if (dead.changed || (word & (TRII_WORD_WWAIT | TRII_WORD_RWAIT))) {
-            trii_sync_lower_flags(sync, region);
-            trii_sync_settle(sync, region);
-        }
-    }
+    for (uint32_t region = 0; region < regions; region++)
+        sweep_region(&dead, region);
     if (dead.all && identity)
         (void)trii_cas_seq_cst(&sync->head->members[index], &identity, 0);
     return dead.all;
 }
 
-/* True when `value` names somebody dead, whose traces are then taken away. */
-static bool look_at(struct tri_sync *sync, uint64_t value, uint32_t *last_living) {
+/* One look for the dead: `region` is what is waited for. */
+struct look {
+    struct tri_sync *sync;
+    uint32_t region;
+    uint32_t living; /* the last one found alive */
+    uint32_t sweeps;
+    bool found;
+};
+
+/* If `value` names somebody dead, takes his traces away: everywhere, for a few of them a look (others' come with the
+ * next), and here only, where the table knows nobody of that number: then it is a scribbler's. */
+static void look_at(struct look *look, uint64_t value) {
+    struct tri_sync *sync = look->sync;
     uint32_t index = trii_member_of(value);
-    if (index == *last_living || trii_member_bits(value) == trii_load_relaxed(&sync->me))
-        return false;
+    if (index == look->living || trii_member_bits(value) == trii_load_relaxed(&sync->me))
+        return;
     uint64_t identity = trii_load_seq_cst(&sync->head->members[index]);
-    if (!trii_members_dead(sync, index, identity)) {
-        *last_living = index;
-        return false;
+    if (identity == 0) {
+        struct dead nobody = {.sync = sync, .index = index};
+        sweep_region(&nobody, look->region);
+        look->found = true;
+    } else if (!trii_members_dead(sync, index, identity)) {
+        look->living = index;
+    } else if (look->sweeps < SWEEPS_A_LOOK) {
+        look->sweeps++;
+        look->found = true;
+        (void)trii_sync_sweep(sync, index, identity);
     }
-    (void)trii_sync_sweep(sync, index, identity);
-    return true;
 }
 
 bool trii_sync_recover(struct tri_sync *sync, uint32_t region) {
+    struct look look = {.sync = sync, .region = region};
     uint64_t word = trii_load_seq_cst(&trii_cell(sync, region)->word);
-    uint32_t living = 0;
-    bool found = trii_word_state(word) != TRII_WORD_FREE && look_at(sync, word, &living);
+    if (trii_word_state(word) != TRII_WORD_FREE)
+        look_at(&look, word);
     for (uint32_t slot = 1; slot <= trii_slots_used(word); slot++) {
         uint64_t seen = trii_load_seq_cst(trii_slot_at(sync, region, slot));
-        if (trii_slot_state(seen) != TRII_SLOT_FREE && look_at(sync, seen, &living))
-            found = true;
+        if (trii_slot_state(seen) != TRII_SLOT_FREE)
+            look_at(&look, seen);
     }
     /* Somebody may have died between leaving and taking its flag down or telling the next. */
     if (word & (TRII_WORD_WWAIT | TRII_WORD_RWAIT)) {
         trii_sync_lower_flags(sync, region);
         trii_sync_settle(sync, region);
     }
-    return found || trii_load_seq_cst(&trii_cell(sync, region)->word) != word;
+    return look.found || trii_load_seq_cst(&trii_cell(sync, region)->word) != word;
 }
 
 bool trii_sync_recover_sometimes(struct tri_sync *sync, uint32_t region) {
