@@ -231,6 +231,23 @@ class Exports(Case):
         self.one.free()
         self.assertEqual(self.arena.stats["doomed"], 0)
 
+    def test_consumers_from_before_dlpack_1(self):
+        region = self.one
+
+        class Old:
+            def __dlpack__(self, stream=None):
+                return region.__dlpack__(stream=stream)
+
+            def __dlpack_device__(self):
+                return region.__dlpack_device__()
+
+        adopted = np.from_dlpack(Old())
+        self.assertEqual((adopted.shape, adopted.ctypes.data), ((6, 7, 3), np.asarray(region).ctypes.data))
+        region.free()
+        self.assertEqual(self.arena.stats["doomed"], 1)
+        del adopted
+        self.assertEqual(self.arena.stats["doomed"], 0)
+
     def test_wishes_that_cannot_be_met(self):
         for wish in ({"copy": True}, {"dl_device": (2, 0)}):
             with self.assertRaises(BufferError):

@@ -4,6 +4,7 @@ import random
 import re
 import threading
 import unittest
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -110,13 +111,25 @@ class Errors(unittest.TestCase):
             self.assertIn(f"class {kind.__name__}(TripointError", stubs)
             self.assertIn(kind.__name__, tripoint.__all__)
 
+    def test_stubs_name_everything(self):
+        stubs = Path(tripoint.__file__).with_name("__init__.pyi").read_text()
+        for name in tripoint.__all__:
+            self.assertRegex(stubs, rf"(?m)^(class|def) {name}\b")
+        for kind in (tripoint.Arena, tripoint.Region, tripoint.Borrow, tripoint.Plan, tripoint.Ledger,
+                     tripoint.LedgerLine, tripoint.Pipeline):
+            body = re.search(rf"(?ms)^class {kind.__name__}\b.*?(?=^\S|\Z)", stubs)[0]
+            if "_Export" in body:
+                body += re.search(r"(?ms)^class _Export.*?(?=^\S)", stubs)[0]
+            for name in vars(kind):
+                if not name.startswith("_") and name not in ("n_fields", "n_sequence_fields", "n_unnamed_fields"):
+                    self.assertRegex(body, rf"def {name}\(|^    {name}:")
+
     def test_python_means_the_same_by_some(self):
         self.assertTrue(issubclass(tripoint.InvalidArgumentError, ValueError))
         self.assertTrue(issubclass(tripoint.NoMemoryError, MemoryError))
         self.assertTrue(issubclass(tripoint.TimeoutError, TimeoutError))
 
     def test_version_and_metadata(self):
-        from importlib import metadata
         about = metadata.metadata("tripoint")
         header = re.search(r'VERSION_STRING "(.*)"', (HEADERS / "common.h").read_text())[1]
         self.assertEqual({header, tripoint.__version__}, {about["Version"]})

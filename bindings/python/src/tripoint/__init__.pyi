@@ -1,29 +1,41 @@
 import builtins
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, SupportsIndex, TypedDict
+from typing import Any, Literal, Self, SupportsIndex, TypeAlias, TypedDict, final
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 __version__: str
 
-_Shape = SupportsIndex | Sequence[SupportsIndex]
-_Kind = Literal["bytes", "image", "mask", "tensor", "boxes"]
+_Shape: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
+_Kind: TypeAlias = Literal["bytes", "image", "mask", "tensor", "boxes"]
 
-class LedgerLine(NamedTuple):
-    place: Literal["border", "between"]
-    stage: str
-    region: str
-    cause: str
-    bytes: int
-    copies: int
+@final
+class LedgerLine(tuple[str, str, str, str, int, int]):
+    @property
+    def place(self) -> Literal["border", "between"]: ...
+    @property
+    def stage(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def cause(self) -> str: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def copies(self) -> int: ...
 
-class Ledger(NamedTuple):
-    between_bytes: int
-    border_bytes: int
-    lines: list[LedgerLine]
+@final
+class Ledger(tuple[int, int, list[LedgerLine]]):
+    @property
+    def between_bytes(self) -> int: ...
+    @property
+    def border_bytes(self) -> int: ...
+    @property
+    def lines(self) -> list[LedgerLine]: ...
 
+@final
 class Arena:
     def __new__(
         cls,
@@ -32,7 +44,7 @@ class Arena:
         backing: Literal["memfd", "private"] = "memfd",
         label: str | None = None,
         choose_driver: bool = True,
-    ) -> Arena: ...
+    ) -> Self: ...
     def allocate(
         self, shape: _Shape, dtype: DTypeLike = "uint8", *, kind: _Kind | None = None, label: str | None = None
     ) -> Region: ...
@@ -55,12 +67,14 @@ class _Export:
     ) -> Any: ...
     def __dlpack_device__(self) -> tuple[int, int]: ...
 
+@final
 class Borrow(_Export):
     def __enter__(self) -> NDArray[Any]: ...
     def __exit__(
         self, type: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None, /
     ) -> bool: ...
 
+@final
 class Region(_Export):
     def read(self, timeout: float | None = None) -> Borrow: ...
     def write(self, timeout: float | None = None) -> Borrow: ...
@@ -82,7 +96,7 @@ class Region(_Export):
     @property
     def arena(self) -> Arena: ...
 
-_Operands = Region | list[Region] | tuple[Region, ...] | None
+_Operands: TypeAlias = Region | list[Region] | tuple[Region, ...] | None
 
 class _StageNeeds(TypedDict):
     technology: Literal["host", "wasm", "webgpu", "webnn"]
@@ -96,8 +110,9 @@ class Stage(_StageNeeds, total=False):
 
 def execute(stages: Iterable[Stage], /) -> None: ...
 
+@final
 class Plan:
-    def __new__(cls, stages: Iterable[Stage]) -> Plan: ...
+    def __new__(cls, stages: Iterable[Stage]) -> Self: ...
     def run(self, timeout: float | None = None, *, require_zero_copy: bool = True) -> None: ...
 
 def default_arena() -> Arena: ...
