@@ -44,6 +44,12 @@ class LintsTest(unittest.TestCase):
         wrong = [line.split(": ")[0] for line in lints.payload_is_copied_in_the_ledger_only(self.root)]
         self.assertEqual(wrong, ["src/engine/host/bad.c:2", "src/engine/host/bad.c:3", "src/engine/host/ledger.c:1"])
 
+    def test_a_link_leads_somewhere(self):
+        self.write("docs/a.md", "[b](b.md) [up](../README.md#x) [web](https://example.org) [here](#there)\n")
+        self.write("docs/b.md", "![picture](pictures/none.png)\n")
+        self.write("README.md", "[folder](docs)\n")
+        self.assertEqual(lints.links_lead_somewhere(self.root), ["docs/b.md:1: pictures/none.png is not there"])
+
     def test_a_file_may_have_800_lines(self):
         self.write("docs/long.md", "x\n" * 800)
         self.assertEqual(lints.files_stay_readable(self.root), [])
