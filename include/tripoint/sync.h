@@ -20,7 +20,8 @@
  *   2. A writer enters when the region is idle. Fairness is phase-fair: once a writer waits, later
  *      readers queue behind it; when it leaves, the readers that queued go first.
  *   3. Several regions are taken in one tri_sync_acquire_many(): all or none, nothing held while
- *      waiting. Waiting for more while holding is answered with TRI_WOULD_DEADLOCK where seen.
+ *      waiting. Who waits for more while holding may wait for ever, so give such a wait a timeout:
+ *      this version does not look for circles, TRI_WOULD_DEADLOCK is reserved for one that does.
  *   4. Entering acquires: everything the previous writer did is visible. Leaving releases.
  *   5. A writer that failed poisons the region; the first cause is kept, and every later acquire
  *      (but tri_sync_acquire_poisoned) answers TRI_POISONED with that cause until tri_sync_reset().
