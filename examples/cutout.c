@@ -11,7 +11,8 @@ int main(int argc, char **argv) {
     uint8_t *pixels = malloc(bytes);
     if (!pixels || fread(pixels, 1, bytes, stdin) != bytes)
         return 1;
-    if (tri_image_pipeline_create(NULL, "cutout", &cutout, &err) != TRI_OK ||
+    if (tri_engine_choose_driver(NULL, &err) != TRI_OK || /* before there are threads */
+        tri_image_pipeline_create(NULL, "cutout", &cutout, &err) != TRI_OK ||
         tri_image_pipeline_process(cutout, pixels, width, height, pixels, &err) != TRI_OK) {
         fprintf(stderr, "%s\n", err.message);
         return tri_status_exit_code(err.status);

@@ -58,7 +58,7 @@ struct tri_engine_info {
  * a race. Where no GPU is in sight the CPU driver of the set-up becomes the choice, beside a GPU it is offered too;
  * the user's own VK_ICD_FILENAMES or VK_DRIVER_FILES is never overruled. Opening a webgpu engine later then changes
  * nothing. `webgpu` are the parameters it will be opened with; NULL: the defaults. TRI_ENGINE_UNAVAILABLE when there is
- * no CPU driver, which matters only to who will open a webgpu engine on a machine without a GPU.
+ * neither a GPU in sight nor a CPU driver, which matters only to who will open a webgpu engine.
  */
 TRI_API TRI_MUST_USE tri_status tri_engine_choose_driver(const struct tri_engine_params *webgpu, struct tri_error *err);
 

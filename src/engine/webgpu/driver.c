@@ -183,11 +183,11 @@ tri_status tri_engine_choose_driver(const struct tri_engine_params *params, stru
     params = params ? params : &defaults;
     if (user_choice(&name))
         return TRI_OK;
-    tri_status status = trii_gpu_lavapipe("lvp_icd.json", &icd, err);
+    const bool beside = !params->cpu_driver && gpu_in_sight();
+    tri_status status = trii_gpu_lavapipe("lvp_icd.json", &icd, beside ? NULL : err);
     if (status != TRI_OK)
-        return status;
-    status = !params->cpu_driver && gpu_in_sight() ? offer_cpu_driver(params, icd, err)
-                                                   : choose_cpu_driver(params, icd, err);
+        return beside ? TRI_OK : status;
+    status = beside ? offer_cpu_driver(params, icd, err) : choose_cpu_driver(params, icd, err);
     trii_free(icd);
     return status;
 }
