@@ -367,7 +367,30 @@ static void a_private_arena_is_staged_and_the_ledger_says_so(void **state) {
     assert_int_equal(tri_ledger_lines(world.arena, &line, 1), 2);
     assert_string_equal(line.stage, "darken");
     assert_string_equal(line.region, "photo");
-    assert_string_equal(line.cause, "staging: a private arena has no second mapping");
+    assert_string_equal(line.cause, "staging: no second mapping can be written");
+    wasm_close(&world);
+}
+
+/* The kernel refuses a guest's window there (EPERM): the engine must not try. */
+static void an_arena_for_readers_is_staged_too(void **state) {
+    struct tri_arena_params arena = {.struct_bytes = sizeof arena, .readers = true};
+    struct tri_engine_params params = {.struct_bytes = sizeof params, .cache_dir = ""};
+    struct wasm_world world = {0};
+    struct tri_error err = {0};
+    uint8_t byte = 0;
+    (void)state;
+    need_guest();
+    wasm_need_library();
+    assert_ok(tri_arena_create(&arena, &world.arena, &err));
+    assert_ok(tri_engine_open(world.arena, TRI_TECHNOLOGY_WASM, &params, &world.engine, &err));
+    world.wasm = (struct trii_wasm *)world.engine;
+    world.in = wasm_region(&world, 9000, "the input");
+    assert_ok(tri_engine_poke(world.engine, world.in.handle, 5000, 9, &err));
+    assert_int_equal(world.in.bytes[5000], 9);
+    assert_ok(tri_engine_peek(world.engine, world.in.handle, 5000, &byte, &err));
+    assert_int_equal(byte, 9);
+    assert_int_equal(tri_ledger_bytes(world.arena, TRI_LEDGER_BETWEEN), 2);
+    expect_vignette(&world, 33, 47, 0.6);
     wasm_close(&world);
 }
 
@@ -427,6 +450,7 @@ int main(void) {
         cmocka_unit_test(threads_share_an_engine),
         cmocka_unit_test(huge_pages_reach_the_window_too),
         cmocka_unit_test(a_private_arena_is_staged_and_the_ledger_says_so),
+        cmocka_unit_test(an_arena_for_readers_is_staged_too),
         cmocka_unit_test(compiled_guests_are_cached_and_damage_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

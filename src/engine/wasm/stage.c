@@ -25,7 +25,7 @@ _Static_assert(TRIPOINT_OPERANDS_MAX >= TRII_OP_OPERANDS_MAX && TRIPOINT_PARAMS_
                    TRIPOINT_RANK_MAX >= TRI_LAYOUT_MAX_RANK,
                "every operation can be described to a guest");
 
-#define STAGING_CAUSE "staging: a private arena has no second mapping"
+#define STAGING_CAUSE "staging: no second mapping can be written"
 
 struct trii_prepared {
     struct trii_wasm *wasm;

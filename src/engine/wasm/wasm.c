@@ -118,7 +118,7 @@ static void wasm_info(const struct tri_engine *engine, struct tri_engine_info *o
         .device = "CPU",
         .driver = "Cranelift",
         .shares_memory = !staged,
-        .sharing = staged ? "copies in and out: a private arena has no second mapping"
+        .sharing = staged ? "copies in and out: no second mapping can be written"
                           : "maps the arena's pages beyond the guest's own memory",
     };
 }

@@ -8,7 +8,8 @@
 #define MIB(bytes) ((double)(bytes) / 1048576.0)
 
 tri_status trii_window_open(struct trii_window *window, struct tri_arena *arena, struct tri_error *err) {
-    *window = (struct trii_window){.arena = arena, .staged = trii_arena_backing(arena) != TRI_BACKING_MEMFD};
+    bool staged = trii_arena_backing(arena) != TRI_BACKING_MEMFD || trii_arena_is_for_readers(arena);
+    *window = (struct trii_window){.arena = arena, .staged = staged};
     window->by_index = trii_calloc(TRI_REGION_MAX, sizeof(struct trii_wasm_view *));
     if (!window->by_index)
         return trii_fail(err, TRI_NO_MEMORY, "no memory for the table of guest views");
