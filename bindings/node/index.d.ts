@@ -251,7 +251,8 @@ export declare class ZeroCopyImagePipeline {
   readonly ledger: Ledger;
   /** An image in the arena: processImage() then copies nothing. */
   createImageData(width: number, height: number): ImageData;
-  /** Two copies, in and out; none for an image in the arena. `into`: where its result goes. */
+  /** Two copies, in and out; none for an image in the arena. `into`: an image of the same size (and place) for the
+   * result, which saves new memory. */
   processImage(imageData: ImagePixels, options?: WaitOptions & { into?: ImagePixels }): Promise<ImageData>;
   destroy(): void;
 }

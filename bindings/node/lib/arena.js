@@ -232,17 +232,23 @@ class Plan {
   async run(options) {
     const cancel = cancellationOf(options);
     try {
-      await native.run(this.#box, options?.timeout, cancel.it, options?.allowCopies !== true, undefined);
+      await native.run(this.#box, options?.timeout, cancel.it, options?.allowCopies !== true);
     } finally {
       cancel.end();
     }
   }
 
-  /** For the package's own files: runs, then copies the region's bytes out into an ArrayBuffer of its own. */
+  /**
+   * For the package's own files: runs, then copies the region's bytes out into an ArrayBuffer of its own. It is not
+   * zeroed first: nobody sees it before it has been filled.
+   */
   async runAndRead(handle, options) {
+    const { box, size } = recordOf(handle, this.#arena);
     const cancel = cancellationOf(options);
     try {
-      return await native.run(this.#box, options?.timeout, cancel.it, true, recordOf(handle, this.#arena).box);
+      const memory = Buffer.allocUnsafeSlow(size).buffer;
+      await native.run(this.#box, options?.timeout, cancel.it, true, box, memory);
+      return memory;
     } finally {
       cancel.end();
     }

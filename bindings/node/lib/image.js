@@ -46,6 +46,12 @@ function checkImage(image) {
     throw invalid(`an image of ${width} × ${height} has ${width * height * 4} bytes of RGBA, not ${data.byteLength}`);
 }
 
+function checkInto(into, width, height) {
+  checkImage(into);
+  if (into.width !== width || into.height !== height)
+    throw invalid(`into wants an ImageData of ${width} × ${height}, as the image has`);
+}
+
 class ZeroCopyImagePipeline {
   #arena;
   #pixels;
@@ -100,13 +106,24 @@ class ZeroCopyImagePipeline {
     ];
   }
 
-  /** Pixels of JavaScript's: copied in at once (whoever owns them may go on with them), copied out beside the event loop. */
+  /**
+   * Pixels of JavaScript's: copied in at once (whoever owns them may go on with them), copied out beside the event loop;
+   * into memory of the caller's, on it.
+   */
   async #processOutside(image, options) {
     const { width, height } = image;
+    const into = options?.into;
+    if (into) checkInto(into, width, height);
     const lane = this.#takeLane(width, height);
     try {
-      native.write(recordOf(lane.input).box, 0, image.data, 'pixels in');
+      native.write(recordOf(lane.input).box, image.data);
       lane.plan ??= await this.#arena.prepare(this.#stages(lane.input, lane.work, lane.output));
+      if (into) {
+        await lane.plan.run(options);
+        native.read(recordOf(lane.output).box, into.data);
+        this.#giveLane(lane);
+        return into;
+      }
       const bytes = await lane.plan.runAndRead(lane.output, options);
       this.#giveLane(lane);
       return new ImageData(new Uint8ClampedArray(bytes), width, height);
@@ -152,10 +169,9 @@ class ZeroCopyImagePipeline {
   async #processInArena(source, image, options) {
     const { width, height } = image;
     const result = options?.into ?? this.createImageData(width, height);
-    checkImage(result);
+    checkInto(result, width, height);
     const target = regionUnder(result.data, this.#arena);
-    if (!target || result.width !== width || result.height !== height || target === source)
-      throw invalid(`into wants another ImageData of ${width} × ${height} that createImageData() made`);
+    if (!target || target === source) throw invalid('into wants another ImageData that createImageData() made');
     let job = this.#direct.get(source);
     if (!job || job.busy || job.target !== target) {
       job = { target, busy: true, work: this.#allocate([SIDE, SIDE, 4], 'work'), plan: undefined };

@@ -370,40 +370,45 @@ static napi_value detach(napi_env env, napi_callback_info info) {
     return undefined_value(env);
 }
 
-/* write(region, offset, view, cause): copied now, over the border, on this thread: the memory is JavaScript's */
-static napi_value write_region(napi_env env, napi_callback_info info) {
+/* Copied now, over the border, on this thread: the memory is JavaScript's, and nothing else keeps it in place. */
+static napi_value cross(napi_env env, napi_callback_info info, bool inward) {
     struct addon *addon;
-    napi_value args[4], buffer;
+    napi_value args[3], buffer;
     napi_typedarray_type type;
     struct region *region;
-    uint64_t offset;
     size_t length = 0, start;
     void *data = NULL;
-    char *cause = NULL;
     bool is_array = false;
     struct tri_error err = {0};
     const struct tri_wait at_once = {.timeout_ns = 0};
-    if (!take_args(env, info, 4, args, &addon) || !(region = region_of(addon, args[0])) ||
-        !get_integer(addon, args[1], "offset", UINT64_MAX, &offset))
+    if (!take_args(env, info, 3, args, &addon) || !(region = region_of(addon, args[0])))
         return NULL;
-    if (napi_is_typedarray(env, args[2], &is_array) != napi_ok || !is_array ||
-        napi_get_typedarray_info(env, args[2], &type, &length, &data, &buffer, &start) != napi_ok ||
-        (type != napi_uint8_array && type != napi_uint8_clamped_array))
-        return throw_text(addon, TRI_INVALID_ARGUMENT, "a Uint8Array or Uint8ClampedArray was expected");
-    if (!get_text(addon, args[3], "cause", &cause))
-        return NULL;
-    const tri_status status = length == 0 ? TRI_OK
-                                          : tri_region_write(arena_of(region->runtime), region->handle, offset, data,
-                                                             length, cause, &at_once, &err);
-    free(cause);
+    if (napi_is_typedarray(env, args[1], &is_array) != napi_ok || !is_array ||
+        napi_get_typedarray_info(env, args[1], &type, &length, &data, &buffer, &start) != napi_ok ||
+        (type != napi_uint8_array && type != napi_uint8_clamped_array) || length != region->size)
+        return throw_text(addon, TRI_INVALID_ARGUMENT, "a Uint8Array or Uint8ClampedArray of %llu bytes was expected",
+                          (unsigned long long)region->size);
+    struct tri_arena *arena = arena_of(region->runtime);
+    const tri_status status =
+        inward ? tri_region_write(arena, region->handle, 0, data, length, "pixels in", &at_once, &err)
+               : tri_region_read(arena, region->handle, 0, data, length, "pixels out", &at_once, &err);
     return status == TRI_OK ? undefined_value(env) : throw_error(addon, &err);
+}
+
+/* write(region, bytes), read(region, bytes): the whole region */
+static napi_value write_region(napi_env env, napi_callback_info info) {
+    return cross(env, info, true);
+}
+
+static napi_value read_region(napi_env env, napi_callback_info info) {
+    return cross(env, info, false);
 }
 
 bool export_memory(napi_env env, napi_value exports) {
     const napi_property_descriptor functions[] = {
         FUNCTION("create", create_runtime), FUNCTION("close", close_runtime), FUNCTION("allocate", allocate),
         FUNCTION("free", free_region),      FUNCTION("buffer", buffer_over),  FUNCTION("detach", detach),
-        FUNCTION("write", write_region),
+        FUNCTION("write", write_region),    FUNCTION("read", read_region),
     };
     return export_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

@@ -343,37 +343,33 @@ static void work_run(struct job *job) {
                                       job->bytes, "pixels out", NULL, &job->err);
 }
 
-static napi_value ran(napi_env env, struct job *job) {
-    napi_value kept = NULL;
-    if (!job->kept)
-        return undefined_value(env);
-    return napi_get_reference_value(env, job->kept, &kept) == napi_ok ? kept : NULL;
-}
-
-/* A result's own memory: an ArrayBuffer that JavaScript sees only when the bytes are in it. */
-static bool take_output(struct job *job, napi_value value) {
-    napi_value made;
+/* A result's memory: an ArrayBuffer that its maker shows to nobody before the bytes are in it. */
+static bool take_output(struct job *job, napi_value region, napi_value memory) {
     napi_env env = job->addon->env;
-    if (is_nothing(env, value))
+    size_t bytes = 0;
+    bool is = false;
+    if (is_nothing(env, region))
         return true;
-    if (!(job->region = region_of(job->addon, value)))
+    if (!(job->region = region_of(job->addon, region)))
         return false;
     job->region->refs++;
     job->bytes = job->region->size;
-    if (napi_create_arraybuffer(env, (size_t)job->bytes, &job->memory, &made) == napi_ok &&
-        napi_create_reference(env, made, 1, &job->kept) == napi_ok)
+    if (napi_is_arraybuffer(env, memory, &is) == napi_ok && is &&
+        napi_get_arraybuffer_info(env, memory, &job->memory, &bytes) == napi_ok && bytes == job->bytes &&
+        napi_create_reference(env, memory, 1, &job->kept) == napi_ok)
         return true;
-    throw_text(job->addon, TRI_NO_MEMORY, "no memory for a result of %llu bytes", (unsigned long long)job->bytes);
+    throw_text(job->addon, TRI_INVALID_ARGUMENT, "a result wants an ArrayBuffer of %llu bytes",
+               (unsigned long long)job->bytes);
     return false;
 }
 
-/* run(plan, timeoutMs, cancel, requireZeroCopy, output): with `output`, a region, its bytes are copied out afterwards */
+/* run(plan, timeoutMs, cancel, requireZeroCopy, region, memory): the region's bytes are copied out afterwards, if any */
 static napi_value run_plan(napi_env env, napi_callback_info info) {
     struct addon *addon;
-    napi_value args[5];
+    napi_value args[6];
     struct plan *plan;
     struct job *job;
-    if (!take_args(env, info, 5, args, &addon) || !(plan = unbox(addon, args[0], BOX_PLAN)))
+    if (!take_args(env, info, 6, args, &addon) || !(plan = unbox(addon, args[0], BOX_PLAN)))
         return NULL;
     if (plan->runtime->closed)
         return throw_text(addon, TRI_BAD_HANDLE, "the arena was destroyed");
@@ -383,9 +379,8 @@ static napi_value run_plan(napi_env env, napi_callback_info info) {
         return NULL;
     job->plan = plan;
     plan->running = true;
-    job->result = ran;
     plan->refs++;
-    return begin_or_drop(job, take_run(job, args[1], args[2], args[3]) && take_output(job, args[4]));
+    return begin_or_drop(job, take_run(job, args[1], args[2], args[3]) && take_output(job, args[4], args[5]));
 }
 
 static void work_claim(struct job *job) {

@@ -18,8 +18,11 @@ for (const pixels of ['webgpu', 'host'])
     const { border, between, lines } = pipeline.ledger;
     assert.deepEqual([border, between.bytes], [{ bytes: 512000, copies: 2 }, 0]);
     assert.deepEqual(lines.map((line) => line.cause), ['pixels in', 'pixels out']);
-    await pipeline.processImage(image);
+    const into = grey(320, 200);
+    assert.equal(await pipeline.processImage(image, { into }), into);
+    assert.deepEqual(into.data, result.data);
     assert.equal(pipeline.ledger.border.copies, 4);
+    await rejectsCode(pipeline.processImage(image, { into: grey(200, 320) }), 'INVALID_ARGUMENT');
     pipeline.arena.destroy();
   });
 
