@@ -57,6 +57,8 @@ int tripy_export_buffer(PyObject *exporter, struct tripy_region *region, bool re
 void tripy_release_buffer(struct tripy_region *region, Py_buffer *view);
 PyObject *tripy_export_dlpack(struct tripy_region *region, bool read_only, PyObject *args, PyObject *kwargs);
 const char *tripy_dtype_name(enum tri_dtype dtype);        /* numpy's name: "uint8" */
+const char *tripy_dtype_format(enum tri_dtype dtype);      /* the buffer protocol's: "B" */
+PyObject *tripy_shape_tuple(const struct tri_layout *layout);
 int tripy_dtype_parse(PyObject *object, enum tri_dtype *out);
 
 /* borrow.c */

@@ -40,6 +40,11 @@ const char *tripy_dtype_name(enum tri_dtype dtype) {
     return found ? found->name : "?";
 }
 
+const char *tripy_dtype_format(enum tri_dtype dtype) {
+    const struct dtype *found = find(dtype);
+    return found ? found->format : "?";
+}
+
 static int parse_name(const char *name, enum tri_dtype *out) {
     for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++)
         if (strcmp(dtypes[i].name, name) == 0) {

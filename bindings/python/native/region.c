@@ -188,7 +188,7 @@ static int look(PyObject *self, struct tri_region_info *info, struct tri_layout 
 
 enum property { SHAPE, DTYPE, KIND, LABEL, NBYTES, STATE };
 
-static PyObject *shape_tuple(const struct tri_layout *layout) {
+PyObject *tripy_shape_tuple(const struct tri_layout *layout) {
     PyObject *shape = PyTuple_New((Py_ssize_t)layout->rank);
     for (uint32_t i = 0; shape && i < layout->rank; i++) {
         PyObject *side = PyLong_FromUnsignedLongLong(layout->shape[i]);
@@ -207,7 +207,7 @@ static PyObject *region_property(PyObject *self, void *closure) {
     if (look(self, &info, &layout) < 0)
         return NULL;
     switch ((enum property)(intptr_t)closure) {
-    case SHAPE: return shape_tuple(&layout);
+    case SHAPE: return tripy_shape_tuple(&layout);
     case DTYPE: return PyUnicode_FromString(tripy_dtype_name(layout.dtype));
     case KIND: return PyUnicode_FromString(tri_kind_name(layout.kind));
     case LABEL: return PyUnicode_DecodeFSDefault(info.label);

@@ -22,15 +22,13 @@ def vignette(image, output=None, **extra):
 
 
 class Case(unittest.TestCase):
-    def pipeline(self, name="darker", arena=None):
-        """The host's pipeline of above, or a shipped one; skips aloud where an engine is absent."""
-        if name != "darker":
-            return tripoint.Pipeline(name, arena)
+    def pipeline(self, arena=None, params=None, form=VIGNETTE):
+        """The host's pipeline of above, or another of that form."""
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         path = Path(folder.name) / "darker.json"
-        path.write_text(json.dumps(VIGNETTE), encoding="utf-8")
-        return tripoint.Pipeline(str(path), arena)
+        path.write_text(json.dumps(form), encoding="utf-8")
+        return tripoint.Pipeline(str(path), arena, params=params)
 
     def region(self, arena, shape=(8, 8, 4), dtype="uint8", **extra):
         region = arena.allocate(shape, dtype, **extra)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 import tripoint
-from kit import Case, vignette
+from kit import VIGNETTE, Case, vignette
 
 HERE = Path(__file__).resolve().parent
 
@@ -78,6 +78,28 @@ class Images(Case):
         for height, width in ((1, 1), (3, 1000), (40, 60), (7, 5)):
             self.assertEqual(self.pipe.run(np.zeros((height, width, 4), np.uint8)).shape, (height, width, 4))
 
+    def test_parameters(self):
+        same = self.pipeline(self.arena, {"vignette.strength": 0})
+        np.testing.assert_array_equal(same.run(self.rgba), self.rgba)
+        dark = self.pipeline(self.arena, {"0.strength": 1.0}).run(self.rgba)
+        self.assertLess(int(dark[..., :3].sum()), int(self.expected[..., :3].sum()))
+        for wrong in ({"vignette.colour": 1}, {"vignette.strength": 7}, {"vignette.strength": None}, {"": ""}, {3: 4}):
+            with self.subTest(wrong), self.assertRaises(tripoint.TripointError):
+                self.pipeline(self.arena, wrong)
+        with self.assertRaises((TypeError, AttributeError)):
+            self.pipeline(self.arena, "strength=1")
+
+    def test_results_of_another_size(self):
+        resize = {"technology": "host", "operation": "resize", "input": "input", "output": "output",
+                  "params": {"width": 30, "height": 20, "filter": "area"}}
+        pipe = self.pipeline(self.arena, form=VIGNETTE | {"stages": [resize]})
+        small = pipe.run(np.full((40, 60, 3), (9, 8, 7), np.uint8), order="bgr")
+        self.assertEqual((small.shape, small.dtype, small[5, 5].tolist()), ((20, 30, 4), np.uint8, [9, 8, 7, 255]))
+        with self.assertRaises(ValueError):
+            pipe.run(self.rgba, out=np.empty((40, 60, 4), np.uint8))
+        out = np.empty((20, 30, 4), np.uint8)
+        self.assertIs(pipe.run(self.rgba, out=out), out)
+
     def test_images_that_are_none(self):
         wrong = [None, 3, "photo.png", b"", [], np.zeros((4, 4), np.uint8), np.zeros((4, 4, 2), np.uint8),
                  np.zeros((4, 4, 4), np.float32), np.zeros((0, 4, 4), np.uint8), np.zeros((4, 0, 3), np.uint8), object()]
@@ -122,7 +144,7 @@ class Shipped(Case):
     def test_cutout(self):
         photo = HERE.parents[2] / "samples" / "astronaut.png"
         try:
-            results = [self.pipeline(name).run(Image.open(photo)) for name in ("cutout-host", "cutout")]
+            results = [tripoint.Pipeline(name).run(Image.open(photo)) for name in ("cutout-host", "cutout")]
         except tripoint.EngineUnavailableError as error:
             self.skipTest(str(error))
         for result in results:

@@ -1,9 +1,8 @@
 import builtins
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, SupportsIndex, TypeAlias, TypedDict, final
 
-import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 __version__: str
@@ -120,10 +119,12 @@ def default_arena() -> Arena: ...
 class Pipeline:
     name: str
     arena: Arena
-    def __init__(self, name: str = "cutout", arena: Arena | None = None) -> None: ...
+    def __init__(
+        self, name: str = "cutout", arena: Arena | None = None, *, params: Mapping[str, int | float | str] | None = None
+    ) -> None: ...
     def run(
-        self, image: Any, *, order: Literal["rgb", "bgr"] = "rgb", out: NDArray[np.uint8] | None = None
-    ) -> NDArray[np.uint8]: ...
+        self, image: Any, *, order: Literal["rgb", "bgr"] = "rgb", out: NDArray[Any] | None = None
+    ) -> NDArray[Any]: ...
 
 class TripointError(Exception):
     status: int

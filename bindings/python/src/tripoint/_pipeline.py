@@ -20,16 +20,18 @@ def default_arena():
 
 
 class Pipeline:
-    """A pipeline of one image input and one image output: `name` is a shipped one's, or a path to a JSON file.
+    """A pipeline over an image: `name` is a shipped one's, or a path to a JSON file.
 
+    `params` override the stages' own: {"resize.width": 256}, the stage by name or by number from 0.
     Pipelines of one arena share its engines. One runs a frame at a time (other threads wait); different ones run side
     by side, without Python's lock.
     """
 
-    def __init__(self, name="cutout", arena=None):
+    def __init__(self, name="cutout", arena=None, *, params=None):
         self.arena = default_arena() if arena is None else arena
         self.name = name
-        self._inner = _core.ImagePipeline(self.arena, name)
+        self._inner = _core.ImagePipeline(
+            self.arena, name, tuple(f"{key}={value}" for key, value in (params or {}).items()))
 
     def __repr__(self):
         return f"<tripoint.Pipeline {self.name!r}>"
@@ -37,17 +39,16 @@ class Pipeline:
     def run(self, image, *, order="rgb", out=None):
         """Runs `image`: uint8 [height, width, 3 or 4] in anything with a buffer or __dlpack__, or a PIL image.
 
-        `order="bgr"` says that colours are BGR or BGRA, as OpenCV has them; the result then is BGRA, otherwise RGBA.
-        `out`, uint8 [height, width, 4], takes the result and is returned.
+        `order="bgr"` says that colours are BGR or BGRA, as OpenCV has them; an image that results then is BGRA,
+        otherwise RGBA. `out`, of the result's shape and dtype, takes it and is returned.
         """
         if order not in ("rgb", "bgr"):
             raise ValueError(f"order must be 'rgb' or 'bgr', not {order!r}")
         given = self._as_array(image)
         pixels = self._as_rgba(given, order)
-        # numpy.empty would let the caller see what was there before if the run fails: it is not returned then.
-        result = numpy.empty(pixels.shape, numpy.uint8) if out is None else out
+        result = numpy.empty(*self._inner.result(*pixels.shape[:2])) if out is None else out
         self._inner.process(pixels, result)
-        if order == "bgr":
+        if order == "bgr" and memoryview(result).ndim == 3 and memoryview(result).format == "B":
             self._swap(result)
         return result
 
@@ -86,6 +87,7 @@ class Pipeline:
         return rgba
 
     def _swap(self, rgba):
+        rgba = numpy.asarray(rgba)
         red = rgba[..., 0].copy()
         rgba[..., 0] = rgba[..., 2]
         rgba[..., 2] = red
