@@ -31,8 +31,8 @@ class CStage(ctypes.Structure):
 def loaded():
     """The library that the binding has loaded already, with the types of what is called."""
     lib = ctypes.CDLL(LIBRARY)
-    for name in ("tri_runtime_create", "tri_execute_zero_copy", "tri_arena_allocate_shared", "tri_image_pipeline_create",
-                 "tri_image_pipeline_process", "tri_region_set_layout"):
+    for name in ("tri_runtime_create", "tri_execute_zero_copy", "tri_arena_allocate_shared", "tri_region_set_layout",
+                 "tri_image_pipeline_create", "tri_image_pipeline_process"):
         getattr(lib, name).restype = ctypes.c_int32
     lib.tri_runtime_arena.restype = ctypes.c_void_p
     lib.tri_arena_stats.restype = None

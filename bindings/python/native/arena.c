@@ -80,7 +80,8 @@ static int read_shape(PyObject *shape, struct tri_layout *layout) {
     Py_ssize_t rank = PyTuple_Size(sides);
     int failed = 0;
     if (rank > TRI_LAYOUT_MAX_RANK) {
-        PyErr_Format(PyExc_ValueError, "a shape of %zd dimensions was given, the most is %d", rank, TRI_LAYOUT_MAX_RANK);
+        PyErr_Format(PyExc_ValueError, "a shape of %zd dimensions was given, the most is %d", rank,
+                     TRI_LAYOUT_MAX_RANK);
         failed = -1;
     }
     for (Py_ssize_t i = 0; failed == 0 && i < rank; i++)
@@ -254,8 +255,8 @@ static PyGetSetDef arena_properties[] = {
 };
 
 static PyType_Slot arena_slots[] = {
-    {Py_tp_doc, "Arena(capacity=None, *, backing='memfd', label=None, choose_driver=True)\n\nOne block of shared memory "
-                "and the engines that look at it."},
+    {Py_tp_doc, "Arena(capacity=None, *, backing='memfd', label=None, choose_driver=True)\n\n"
+                "One block of shared memory and the engines that look at it."},
     {Py_tp_new, (void *)arena_new},
     {Py_tp_dealloc, (void *)arena_dealloc},
     {Py_tp_methods, arena_methods},

@@ -1,10 +1,10 @@
 /*
  * The binding's inside: what its files share.
  *
- * An Arena is a runtime. A Region is a handle that keeps its Arena. Arrays over a region's pages are *exports*: each keeps
- * its Region, and a region that is freed while exports live gives its pages back with the last of them. A Borrow is a claim
- * (what `with region.read()` holds); it ends while arrays made under it live on: they are safe to touch, not promised to
- * be undisturbed.
+ * An Arena is a runtime. A Region is a handle that keeps its Arena. Arrays over a region's pages are *exports*: each
+ * keeps its Region, and a region that is freed while exports live gives its pages back with the last of them. A Borrow
+ * is a claim (what `with region.read()` holds); it ends while arrays made under it live on: they are safe to touch, not
+ * promised to be undisturbed.
  *
  * Ownership: objects hold references downward only (Plan, ImagePipeline, Region -> Arena; Borrow -> Region): no cycles.
  * Threads:   fields are guarded by the interpreter's lock (GIL), which is given up around every call that can wait.

@@ -65,7 +65,8 @@ int tripy_errors_add(PyObject *module) {
                                    "stage", "", "region", "", "engine", "", "engine_code", 0);
     if (none)
         base = PyErr_NewExceptionWithDoc("tripoint.TripointError",
-                                         "What went wrong: status, stage, region and engine ('' where none).", NULL, none);
+                                         "What went wrong: status, stage, region and engine ('' where none).", NULL,
+                                         none);
     Py_XDECREF(none);
     if (!base || PyModule_AddObjectRef(module, "TripointError", base) < 0)
         return -1;

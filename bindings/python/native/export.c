@@ -56,8 +56,8 @@ static int parse_name(const char *name, enum tri_dtype *out) {
     return -1;
 }
 
-/* "float32", numpy.float32 or numpy.dtype("float32"). Short names are refused: "u8" is 8 bits to Tripoint and 8 bytes to
- * numpy. */
+/* "float32", numpy.float32 or numpy.dtype("float32"). Short names are refused: "u8" is 8 bits to Tripoint and 8 bytes
+ * to numpy. */
 int tripy_dtype_parse(PyObject *object, enum tri_dtype *out) {
     const char *text;
     if (PyUnicode_Check(object))

@@ -1,6 +1,6 @@
 /*
- * ImagePipeline: beneath tripoint.Pipeline. Planned for the size of the image that came last; one frame at a time, other
- * threads wait their turn. Fields below `running` are guarded by it, not by the GIL.
+ * ImagePipeline: beneath tripoint.Pipeline. Planned for the size of the image that came last; one frame at a time,
+ * other threads wait their turn. Fields below `running` are guarded by it, not by the GIL.
  */
 #include "binding.h"
 
@@ -92,7 +92,8 @@ static tri_status plan_for(struct image *image, const struct tri_layout *layout,
 
 static tri_status run(struct image *image, const Py_buffer *pixels, const Py_buffer *result, struct tri_error *err) {
     struct tri_arena *arena = tripy_arena_of(image->arena);
-    tri_status status = tri_region_write(arena, image->input, 0, pixels->buf, (uint64_t)pixels->len, "pixels in", NULL, err);
+    tri_status status = tri_region_write(arena, image->input, 0, pixels->buf, (uint64_t)pixels->len, "pixels in", NULL,
+                                         err);
     if (status == TRI_OK)
         status = tri_pipeline_run(image->pipeline, NULL, err);
     return status == TRI_OK ? tri_region_read(arena, image->output, 0, result->buf, (uint64_t)result->len, "pixels out",

@@ -69,7 +69,8 @@ static int read_regions(struct stages *stages, PyObject *object, const char *wha
     Py_ssize_t size = PyTuple_Size(items);
     int failed = 0;
     if (size > TRI_STAGE_OPERANDS_MAX) {
-        PyErr_Format(PyExc_ValueError, "a stage's %s has %zd regions, the most is %d", what, size, TRI_STAGE_OPERANDS_MAX);
+        PyErr_Format(PyExc_ValueError, "a stage's %s has %zd regions, the most is %d", what, size,
+                     TRI_STAGE_OPERANDS_MAX);
         failed = -1;
     }
     for (Py_ssize_t i = 0; failed == 0 && i < size; i++)
@@ -124,7 +125,7 @@ static int refuse_unknown(PyObject *dict) {
         for (int key = 0; key < KEY_COUNT && known == 0; key++)
             known = PyObject_RichCompareBool(PyList_GetItem(list, i), keys[key], Py_EQ);
         if (known == 0)
-            PyErr_Format(PyExc_TypeError, "a stage has no key %R: technology, operation, input, output, params and name",
+            PyErr_Format(PyExc_TypeError, "a stage has no key %R: technology, operation, input, output, params, name",
                          PyList_GetItem(list, i));
         if (known != 1)
             break;

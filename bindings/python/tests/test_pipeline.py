@@ -102,7 +102,8 @@ class Images(Case):
 
     def test_images_that_are_none(self):
         wrong = [None, 3, "photo.png", b"", [], np.zeros((4, 4), np.uint8), np.zeros((4, 4, 2), np.uint8),
-                 np.zeros((4, 4, 4), np.float32), np.zeros((0, 4, 4), np.uint8), np.zeros((4, 0, 3), np.uint8), object()]
+                 np.zeros((4, 4, 4), np.float32), np.zeros((0, 4, 4), np.uint8), np.zeros((4, 0, 3), np.uint8),
+                 object()]
         for image in wrong:
             with self.subTest(repr(image)[:40]), self.assertRaises((TypeError, ValueError)):
                 self.pipe.run(image)

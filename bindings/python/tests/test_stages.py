@@ -190,9 +190,10 @@ class BadCalls(Case):
         image = self.region(self.arena, (8, 8, 4))
         freed = self.arena.allocate((8, 8, 4))
         freed.free()
-        pool = [None, 0, -1, 1 << 80, 1.5, float("nan"), "", "host", "webgpu\0", "vignette", "résumé", "\ud800", b"host",
-                [], {}, (), [image] * 9, [image, None], image, freed, [image], {"strength": 0.1},
-                {"strength": float("nan")}, {"strength": 1 << 2000}, {1: 2}, {"strength": None}, {"a": {}}, object(), self.arena]
+        pool = [None, 0, -1, 1 << 80, 1.5, float("nan"), "", "host", "webgpu\0", "vignette", "résumé", "\ud800",
+                b"host", [], {}, (), [image] * 9, [image, None], image, freed, [image], {"strength": 0.1},
+                {"strength": float("nan")}, {"strength": 1 << 2000}, {1: 2}, {"strength": None}, {"a": {}}, object(),
+                self.arena]
         keys = ["technology", "operation", "input", "output", "params", "name"]
         outcomes = set()
         for _ in range(4000):
