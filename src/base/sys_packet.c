@@ -92,7 +92,7 @@ int trii_sys_send(int fd, const void *bytes, size_t size, int pass) {
     struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     if (trii_fault_now(TRII_FAULT_SEND))
-        return ECONNRESET;
+        return ENOBUFS;
     if (pass >= 0) {
         message.msg_control = control.room;
         message.msg_controllen = sizeof control.room;
@@ -140,9 +140,10 @@ int trii_sys_receive(int fd, void *bytes, size_t size, size_t *got, int *passed)
         message.msg_controllen = sizeof control.room;
     }
     ssize_t n;
+    bool again = true; /* a reset is told before the packet that was sent before it */
     do
         n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
+    while (n < 0 && (errno == EINTR || (errno == ECONNRESET && again && !(again = false))));
     if (n < 0)
         return errno;
     if (passed)

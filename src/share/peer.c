@@ -74,8 +74,8 @@ tri_status trii_peer_ask(struct tri_peer *peer, enum trii_verb verb, uint64_t va
     if (label)
         trii_name_copy(request.label, sizeof request.label, label);
     int failed = trii_sys_send(peer->fd, &request, sizeof request, -1);
-    if (failed && failed != EPIPE) /* then the owner may have said why */
-        return gone(peer, failed == ECONNRESET ? 0 : failed, err);
+    if (failed && failed != EPIPE && failed != ECONNRESET) /* with those the owner may have said why */
+        return gone(peer, failed, err);
     return take_answer(peer, verb, passed, err);
 }
 

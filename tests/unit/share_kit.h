@@ -4,6 +4,7 @@
 
 #include "kit.h"
 
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -72,6 +73,7 @@ static inline struct share_process share_start(const char *role, const char *nam
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
         dup2(ends[1], STDOUT_FILENO);
         execl("/proc/self/exe", "peer", role, name, (char *)NULL);
         _exit(99);
