@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Worker } from 'node:worker_threads';
 import * as tripoint from 'tripoint';
-import { image, runNode } from './kit.mjs';
+import { image, runNode, wants } from './kit.mjs';
 
 // A small generator with a seed, so that a failure can be had again.
 function random(seed) {
@@ -170,4 +170,19 @@ test('garbage collection frees what was forgotten, and says so when asked', () =
   assert.doesNotMatch(quiet.stderr, /forgotten/);
   const told = runNode(['--expose-gc', '-e', script], { NODE_DEBUG: 'tripoint' });
   assert.equal(told.stderr.match(/region "lost" of 8192 bytes was forgotten/g)?.length, 50);
+});
+
+test("JavaScript's own WebAssembly still traps when the wasm engine has its signal handlers", async (t) => {
+  if (!(await wants(t, 'wasm'))) return;
+  // (module (memory 1) (func (export "load") (param i32) (result i32) (i32.load (local.get 0))))
+  const bytes = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 1, 127, 1, 127, 3, 2, 1, 0, 5, 3, 1, 0, 1, 7, 8, 1,
+    4, 108, 111, 97, 100, 0, 0, 10, 9, 1, 7, 0, 32, 0, 40, 2, 0, 11]);
+  const { load } = (await WebAssembly.instantiate(bytes)).instance.exports;
+  const arena = tripoint.createZeroCopyPipeline();
+  const region = image(arena, 4, 4, 5);
+  assert.equal(await arena.peek('wasm', region, 3), 5);
+  assert.throws(() => load(0x7fffffff), WebAssembly.RuntimeError);
+  assert.equal(load(0), 0);
+  assert.equal(await arena.peek('wasm', region, 3), 5);
+  arena.destroy();
 });
