@@ -1,16 +1,16 @@
 /*
  * tripoint/share.h - an arena that other processes of the same user find by name.
  *
- * The process that made an arena serves it under a name; another connects to the name and becomes a *peer*: it asks which
- * regions there are and who holds them, and borrows their bytes under claims, like any technology of the owner's. The
- * arena's records stay with the owner. How far a peer is trusted was decided when the arena was made:
+ * The process that made an arena serves it under a name; another connects to the name and becomes a *peer*: it asks
+ * which regions there are and who holds them, and borrows their bytes under claims, like any technology of the
+ * owner's. The arena's records stay with the owner. How far a peer is trusted was decided when the arena was made:
  *
  *   tri_arena_params.shared    trusted peers map the pages, to read or to write, and a control segment with the
  *                              synchronizer's words: tri_peer_arena() is an imported arena (arena.h). A peer that dies
  *                              while writing leaves the region poisoned with its pid.
- *   tri_arena_params.readers   untrusted peers map the pages and can only read: the kernel refuses anything else, however
- *                              they open them. Segments are mapped when they are needed. The owner takes their claims,
- *                              for at most tri_serve_params.claim_limit_ns each.
+ *   tri_arena_params.readers   untrusted peers map the pages and can only read: the kernel refuses anything else,
+ *                              however they open them. Segments are mapped when they are needed. The owner takes their
+ *                              claims, for at most tri_serve_params.claim_limit_ns each.
  *
  * Either way a peer sees whole segments: every region's bytes, claimed or not. What one peer must not see belongs into
  * another arena. No value that a peer writes makes the owner, or another peer, read or write outside the arena.
@@ -19,11 +19,11 @@
  * cache. Its folder is owned by the user and has mode 0700, and the kernel tells who connects.
  *
  * Ownership: serving belongs to the arena and ends with it. A peer belongs to the caller, and its imported arena to the
- *            peer; both keep the pages they have mapped when the owner goes, and then answer TRI_IO to what would have to
- *            be asked.
- * Threads:   everything may be called from any thread, except that tri_arena_unserve() and tri_peer_close() must not run
- *            beside another call on the same server or peer. Serving has one thread of its own. A forked child has no part
- *            in it; it may only close.
+ *            peer; both keep the pages they have mapped when the owner goes, and then answer TRI_IO to what would have
+ *            to be asked.
+ * Threads:   everything may be called from any thread, except that tri_arena_unserve() and tri_peer_close() must not
+ *            run beside another call on the same server or peer. Serving has one thread of its own. A forked child has
+ *            no part in it; it may only close.
  * Errors:    TRI_NOT_FOUND when nobody serves the name; TRI_PERMISSION when somebody does, but not for you.
  *
  * Copyright the Tripoint authors. SPDX-License-Identifier: Apache-2.0
@@ -59,12 +59,12 @@ struct tri_serve_params {
     uint64_t claim_limit_ns;
 };
 
-/** Begins to answer peers. TRI_BUSY when the name is being served, TRI_PERMISSION for an arena made neither `shared` nor
- * for `readers`. */
+/** Begins to answer peers. TRI_BUSY when the name is being served, TRI_PERMISSION for an arena made neither `shared`
+ * nor for `readers`. */
 TRI_API TRI_MUST_USE tri_status tri_arena_serve(struct tri_arena *arena, const struct tri_serve_params *params,
                                                  struct tri_error *err);
-/** Ends the server, if there is one: connections are closed and claims taken for them released. Peers keep what they have
- * mapped. tri_arena_destroy() does it, too. */
+/** Ends the server, if there is one: connections are closed and claims taken for them released. Peers keep what they
+ * have mapped. tri_arena_destroy() does it, too. */
 TRI_API void tri_arena_unserve(struct tri_arena *arena);
 
 struct tri_peer;
@@ -122,18 +122,18 @@ struct tri_holder {
 TRI_API TRI_MUST_USE tri_status tri_peer_holders(struct tri_peer *peer, tri_handle region, struct tri_holder *out,
                                                  size_t capacity, size_t *count, struct tri_error *err);
 
-/** Takes a claim (as host) and lends the region's bytes, as tri_host_view_begin() does for the owner. On an arena for readers
- * only TRI_ACCESS_READ is possible, and waiting asks again each few milliseconds: such a reader doesn't queue. */
+/** Takes a claim (as host) and lends the region's bytes, as tri_host_view_begin() does for the owner. On an arena for
+ * readers only TRI_ACCESS_READ is possible, and waiting asks again each few milliseconds: it doesn't queue. */
 TRI_API TRI_MUST_USE tri_status tri_peer_view_begin(struct tri_peer *peer, tri_handle region, enum tri_access access,
                                                     const struct tri_wait *wait, struct tri_host_view *out,
                                                     struct tri_error *err);
-/** Gives them back. TRI_BAD_CLAIM on an arena for readers may mean that the limit on claims was reached: what was read may
- * have been overwritten meanwhile. The view is over in either case. */
+/** Gives them back. TRI_BAD_CLAIM on an arena for readers may mean that the limit on claims was reached: what was read
+ * may have been overwritten meanwhile. The view is over in either case. */
 TRI_API TRI_MUST_USE tri_status tri_peer_view_end(struct tri_peer *peer, struct tri_host_view *view,
                                                   struct tri_error *err);
 
-/** The arena as this peer sees it (arena.h: "imported"), made when it is first asked for and gone with the peer: for native
- * claims of other technologies, several regions at once, poisoning. TRI_PERMISSION on an arena for readers. */
+/** The arena as this peer sees it (arena.h: "imported"), made when it is first asked for and gone with the peer: for
+ * native claims of other technologies, several regions at once, poisoning. TRI_PERMISSION on an arena for readers. */
 TRI_API TRI_MUST_USE tri_status tri_peer_arena(struct tri_peer *peer, struct tri_arena **out, struct tri_error *err);
 
 TRI_END_DECLS

@@ -1,6 +1,6 @@
 /*
- * Folders that are ours alone: owned by the effective user, mode 0700, opened without following a link. What is executed,
- * and who may connect to us, is looked for only there.
+ * Folders that are ours alone: owned by the effective user, mode 0700, opened without following a link. What is
+ * executed, and who may connect to us, is looked for only there.
  */
 #ifndef TRIPOINT_BASE_FOLDER_H
 #define TRIPOINT_BASE_FOLDER_H

@@ -1,6 +1,6 @@
 /*
- * Where owners and peers meet: a folder of sockets, one a name. The folder is the user's alone (base/folder.h), so who can
- * reach a socket is the user; names in it change only under its lock, so two owners can't take one name.
+ * Where owners and peers meet: a folder of sockets, one a name. The folder is the user's alone (base/folder.h), so who
+ * can reach a socket is the user; names in it change only under its lock, so two owners can't take one name.
  */
 #ifndef TRIPOINT_SHARE_MEETING_H
 #define TRIPOINT_SHARE_MEETING_H

@@ -233,7 +233,8 @@ static void fill_holders(const struct trii_wire_holders *from, struct tri_holder
 tri_status tri_peer_holders(struct tri_peer *peer, tri_handle region, struct tri_holder *out, size_t capacity,
                             size_t *count, struct tri_error *err) {
     if (!peer || !count || (!out && capacity > 0))
-        return trii_fail(err, TRI_INVALID_ARGUMENT, "peer: %s must not be NULL", peer ? "a place for the answer" : "the peer");
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "peer: %s must not be NULL",
+                         peer ? "a place for the answer" : "the peer");
     pthread_mutex_lock(&peer->lock);
     tri_status status = trii_peer_ask(peer, TRII_VERB_HOLDERS, region, NULL, NULL, err);
     if (status == TRI_OK) {

@@ -22,7 +22,7 @@ struct tri_peer {
     char name[TRI_SERVE_NAME_BYTES];
     struct tri_peer_info info;
     int32_t pid; /* of the process that imported */
-    struct tri_arena *_Atomic imported; /* lock to change; NULL until it is needed, and always on an arena for readers */
+    struct tri_arena *_Atomic imported; /* lock to change; NULL until needed, and on an arena for readers */
 
     pthread_mutex_t lock; /* all below; held while the owner answers */
     int fd;

@@ -1,7 +1,7 @@
 /*
- * A peer's borrow of a region. A trusted one is a host view of the imported arena. For a reader the owner takes the claim,
- * and so knows that the region lives; where it lies is asked once a handle, and checked against the segment as the kernel
- * tells its size, so that nothing the owner says leads outside.
+ * A peer's borrow of a region. A trusted one is a host view of the imported arena. For a reader the owner takes the
+ * claim, and so knows that the region lives; where it lies is asked once a handle, and checked against the segment as
+ * the kernel tells its size, so that nothing the owner says leads outside.
  */
 #include "share/peer.h"
 

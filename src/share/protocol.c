@@ -150,7 +150,9 @@ static bool is_sound_place(const struct trii_wire_region *wire) {
 static bool layout_from_wire(const struct trii_wire_region *wire, struct tri_layout *out) {
     uint64_t needed;
     *out = (struct tri_layout){
-        .dtype = (enum tri_dtype)(wire->dtype & 0xffu), .kind = (enum tri_kind)(wire->kind & 0xffu), .rank = wire->rank};
+        .dtype = (enum tri_dtype)(wire->dtype & 0xffu),
+        .kind = (enum tri_kind)(wire->kind & 0xffu),
+        .rank = wire->rank};
     if (wire->dtype > 0xff || wire->kind > 0xff || wire->rank > TRI_LAYOUT_MAX_RANK)
         return false;
     for (size_t i = 0; i < TRI_LAYOUT_MAX_RANK; i++) {

@@ -1,7 +1,7 @@
 /*
- * What owner and peer say to each other: one packet asks, one answers. A packet is a struct of fixed fields, copied out of
- * the socket before anything is looked at; nothing in it is an address. Both sides check what the other says with the
- * functions below, and only what they have let through is used.
+ * What owner and peer say to each other: one packet asks, one answers. A packet is a struct of fixed fields, copied
+ * out of the socket before anything is looked at; nothing in it is an address. Both sides check what the other says
+ * with the functions below, and only what they have let through is used.
  *
  *   HELLO                      -> hello
  *   ARENA                      -> nothing, and then what tri_arena_export() sends    (trusted peers)

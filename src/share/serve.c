@@ -211,8 +211,8 @@ static tri_status answer_release(struct trii_server *server, struct trii_client 
         if (!lent.revoked)
             return tri_sync_release(tri_arena_sync(server->arena), claim, err);
         return trii_fail(err, TRI_BAD_CLAIM,
-                         "arena \"%s\": the claim was held longer than %.3f s and taken back: what was read since may have "
-                         "been overwritten",
+                         "arena \"%s\": the claim was held longer than %.3f s and taken back: what was read since may "
+                         "have been overwritten",
                          trii_arena_label(server->arena), (double)server->claim_limit_ns / 1e9);
     }
     return trii_fail(err, TRI_BAD_CLAIM, "arena \"%s\": this connection holds no claim %#llx",
@@ -269,7 +269,8 @@ static tri_status answer(struct trii_server *server, struct trii_client *client,
     case TRII_VERB_ARENA:
         return is_for_readers(server) ? refuse_verb(server, err) : TRI_OK;
     }
-    return trii_fail(err, TRI_INTERNAL, "arena \"%s\": a request that was not checked", trii_arena_label(server->arena));
+    return trii_fail(err, TRI_INTERNAL, "arena \"%s\": a request that was not checked",
+                     trii_arena_label(server->arena));
 }
 
 void trii_serve_request(struct trii_server *server, struct trii_client *client, const struct trii_request *request,

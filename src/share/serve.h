@@ -1,7 +1,7 @@
 /*
- * The owner's side, within the room: a server's state. All of it belongs to the server thread once that runs; the arena's
- * records are read through the arena's own functions, and nothing is ever read from memory that a peer can write, but for
- * the synchronizer's words, which mask what they read.
+ * The owner's side, within the room: a server's state. All of it belongs to the server thread once that runs; the
+ * arena's records are read through the arena's own functions, and nothing is ever read from memory that a peer can
+ * write, but for the synchronizer's words, which mask what they read.
  */
 #ifndef TRIPOINT_SHARE_SERVE_H
 #define TRIPOINT_SHARE_SERVE_H

@@ -2,8 +2,8 @@
  * Serving: one thread that answers peers, a packet at a time.
  *
  * What a peer can make it do is bounded: TRI_SERVE_PEERS_MAX connections, of these TRI_SERVE_PEERS_PER_PROCESS of one
- * process; one request of each connection a round; an answer that the peer does not read, a packet that is no request and
- * a connection that says nothing for HELLO_NS end the connection. Nothing is allocated for a peer.
+ * process; one request of each connection a round; an answer that the peer does not read, a packet that is no request
+ * and a connection that says nothing for HELLO_NS end the connection. Nothing is allocated for a peer.
  */
 #include "share/serve.h"
 
@@ -98,6 +98,10 @@ static void wait_for_something(const struct trii_server *server, struct watched 
             (&out->bell)[i].revents = 0;
 }
 
+static bool is_silent(const struct trii_client *client, uint64_t now_ns) {
+    return !client->greeted && now_ns - client->since_ns > HELLO_NS;
+}
+
 static void serve(void *user) {
     struct trii_server *server = user;
     struct watched watched;
@@ -108,7 +112,7 @@ static void serve(void *user) {
         now = trii_sys_now_ns();
         for (uint32_t i = server->client_count; i-- > 0;) /* backwards: the last takes a dropped one's place */
             if (watched.clients[i].revents ? !serve_one(server, &server->clients[i])
-                                           : !server->clients[i].greeted && now - server->clients[i].since_ns > HELLO_NS)
+                                           : is_silent(&server->clients[i], now))
                 drop(server, i);
         if (watched.listening.revents)
             accept_one(server, now);
@@ -151,12 +155,14 @@ static tri_status read_params(const struct tri_arena *arena, const struct tri_se
                               struct tri_serve_params *out, struct tri_error *err) {
     *out = (struct tri_serve_params){.name = NULL};
     if (!arena || !given)
-        return trii_fail(err, TRI_INVALID_ARGUMENT, "serve: %s must not be NULL", arena ? "the parameters" : "the arena");
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "serve: %s must not be NULL",
+                         arena ? "the parameters" : "the arena");
     if (!trii_params_read(out, sizeof *out, given))
         return trii_fail(err, TRI_INVALID_ARGUMENT,
                          "serve: tri_serve_params.struct_bytes must be sizeof(struct tri_serve_params)");
     if (trii_arena_is_copy(arena))
-        return trii_fail(err, TRI_PERMISSION, "serve: the arena belongs to the process that made it, not to a forked child");
+        return trii_fail(err, TRI_PERMISSION,
+                         "serve: the arena belongs to the process that made it, not to a forked child");
     if (trii_arena_backing(arena) == TRI_BACKING_PRIVATE)
         return trii_fail(err, TRI_PERMISSION,
                          "arena \"%s\" has private pages, which no other process can map: make it with "
@@ -180,7 +186,10 @@ tri_status tri_arena_serve(struct tri_arena *arena, const struct tri_serve_param
     if (!server)
         return trii_fail(err, TRI_NO_MEMORY, "arena \"%s\": no memory to serve it", trii_arena_label(arena));
     *server = (struct trii_server){
-        .arena = arena, .meeting = {.folder = -1, .listening = -1}, .bell = -1, .claim_limit_ns = params.claim_limit_ns};
+        .arena = arena,
+        .meeting = {.folder = -1, .listening = -1},
+        .bell = -1,
+        .claim_limit_ns = params.claim_limit_ns};
     int failed = trii_sys_bell(&server->bell);
     if (failed)
         status = trii_fail_errno(err, TRI_IO, failed, "arena \"%s\": can't serve it", trii_arena_label(arena));

@@ -1,6 +1,7 @@
 /*
- * Every system call and allocation of serving and of a peer fails once, the nth for every n, on either side of the socket,
- * until the whole scenario survives without the fault: a failure is one sentence, and no descriptor and no mapping is left.
+ * Every system call and allocation of serving and of a peer fails once, the nth for every n, on either side of the
+ * socket, until the whole scenario survives without the fault: a failure is one sentence, and no descriptor and no
+ * mapping is left.
  */
 #include "share_kit.h"
 

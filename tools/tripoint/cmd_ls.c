@@ -59,7 +59,8 @@ static void print_region(const struct seen *seen) {
     for (size_t i = 0; i < seen->holder_count; i++) {
         const struct tri_holder *h = &seen->holders[i];
         printf("       process %d, %s, %s%s, %.1f s\n", (int)h->pid, tri_technology_name(h->technology),
-               h->waits ? "waits to " : "", h->waits ? (h->writes ? "write" : "read") : (h->writes ? "writes" : "reads"),
+               h->waits ? "waits to " : "",
+               h->waits ? (h->writes ? "write" : "read") : (h->writes ? "writes" : "reads"),
                (double)h->age_ns * 1e-9);
     }
 }
@@ -125,8 +126,8 @@ static int print_json(struct tri_peer *peer, const char *name) {
     while (next_region(peer, &cursor, &seen, &err))
         json_array_append_new(regions, region_json(&seen));
     json_t *label = json_string(info.arena);
-    json_t *all = json_pack("{s:s,s:o,s:i,s:s,s:o}", "name", name, "arena", label ? label : json_string("?"), "owner_pid",
-                            (int)info.owner_pid, "sharing", sharing_name(info.sharing), "regions", regions);
+    json_t *all = json_pack("{s:s,s:o,s:i,s:s,s:o}", "name", name, "arena", label ? label : json_string("?"),
+                            "owner_pid", (int)info.owner_pid, "sharing", sharing_name(info.sharing), "regions", regions);
     int failed = 0;
     if (err.status == TRI_NOT_FOUND) {
         failed = json_dumpf(all, stdout, JSON_INDENT(2));

@@ -122,9 +122,9 @@ static int hold_option(struct serving *s, const char *label) {
         if (tri_region_info(s->arena, handles[i], &info, &err) != TRI_OK || strcmp(info.label, label) != 0)
             continue;
         struct tri_wait now = {.timeout_ns = 0};
-        if (tri_sync_acquire_write(tri_arena_sync(s->arena), info.index, TRI_TECHNOLOGY_HOST, &now, &claim, &err) != TRI_OK)
-            return cli_fail(&err);
-        return 0;
+        tri_status status = tri_sync_acquire_write(tri_arena_sync(s->arena), info.index, TRI_TECHNOLOGY_HOST, &now,
+                                                   &claim, &err);
+        return status == TRI_OK ? 0 : cli_fail(&err);
     }
     return cli_usage("serve", "--hold %s: there is no region of that label before it", label);
 }
@@ -152,9 +152,12 @@ static int serve(struct serving *s, const char *name) {
     return 0;
 }
 
-static const struct option options[] = {{"region", required_argument, NULL, 'r'}, {"file", required_argument, NULL, 'f'},
-                                        {"readers", no_argument, NULL, 'R'},      {"hold", required_argument, NULL, 'H'},
-                                        {"help", no_argument, NULL, 'h'},         {0}};
+static const struct option options[] = {{"region", required_argument, NULL, 'r'},
+                                        {"file", required_argument, NULL, 'f'},
+                                        {"readers", no_argument, NULL, 'R'},
+                                        {"hold", required_argument, NULL, 'H'},
+                                        {"help", no_argument, NULL, 'h'},
+                                        {0}};
 
 /* The arena is made before its regions, so what kind it is has to be known first. */
 static int first_pass(int argc, char **argv, bool *readers) {
