@@ -68,7 +68,7 @@ tri_status trii_nn_submit(struct tri_engine *engine, struct trii_prepared *prepa
     return TRI_OK;
 }
 
-/* ---- the thread ---- */
+/* ---- who infers: the waiter where it can, else the thread ---- */
 
 /* Once the fence is signalled the submission belongs to the caller again: it is not looked at after that. */
 static void infer(struct trii_nn *nn, struct trii_prepared *prepared) {
@@ -86,6 +86,35 @@ static struct trii_nn_model *unsaved(const struct trii_nn *nn) {
     while (model && !model->unsaved)
         model = model->next;
     return model;
+}
+
+/* With the mutex held, which is let go of meanwhile. One inference at a time, in the order of submission. */
+static void infer_first(struct trii_nn *nn) {
+    struct trii_prepared *prepared = nn->first;
+    nn->first = prepared->next;
+    if (!nn->first)
+        nn->last = &nn->first;
+    nn->inferring = true;
+    pthread_mutex_unlock(&nn->mutex);
+    infer(nn, prepared);
+    pthread_mutex_lock(&nn->mutex);
+    nn->inferring = false;
+    nn->inferred = true;
+}
+
+/* Who has to wait anyway infers itself, when it is its turn: that spares waking a thread and moving to its core. An
+ * inference takes milliseconds and can't be broken off, so it does not look at the time. */
+tri_status trii_nn_wait(struct tri_engine *engine, struct trii_fence *fence, uint64_t timeout_ns) {
+    struct trii_nn *nn = (struct trii_nn *)engine;
+    pthread_mutex_lock(&nn->mutex);
+    bool mine = timeout_ns > 0 && !nn->inferring && nn->first && nn->first->fence == fence;
+    if (mine) {
+        infer_first(nn);
+        if (nn->first || unsaved(nn)) /* the thread goes on with the rest */
+            pthread_cond_signal(&nn->wake);
+    }
+    pthread_mutex_unlock(&nn->mutex);
+    return mine ? TRI_OK : trii_fence_wait(fence, timeout_ns);
 }
 
 /* With the mutex held, which is let go of meanwhile. */
@@ -113,22 +142,14 @@ void trii_nn_settle(struct tri_engine *engine) {
 /* A model compiled here is saved after its first inference, so that the first result does not wait for it. */
 void trii_nn_infer_thread(void *user) {
     struct trii_nn *nn = user;
-    bool inferred = false;
     pthread_mutex_lock(&nn->mutex);
     for (;;) {
-        struct trii_prepared *prepared = nn->first;
         struct trii_nn_model *model;
-        if (prepared) {
-            nn->first = prepared->next;
-            if (!nn->first)
-                nn->last = &nn->first;
-            pthread_mutex_unlock(&nn->mutex);
-            infer(nn, prepared);
-            inferred = true;
-            pthread_mutex_lock(&nn->mutex);
-        } else if ((inferred || nn->settling || nn->closing) && (model = unsaved(nn)))
+        if (nn->first && !nn->inferring)
+            infer_first(nn);
+        else if (!nn->first && (nn->inferred || nn->settling || nn->closing) && (model = unsaved(nn)))
             save(nn, model);
-        else if (nn->closing)
+        else if (nn->closing && !nn->first)
             break;
         else
             pthread_cond_wait(&nn->wake, &nn->mutex);

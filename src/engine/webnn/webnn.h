@@ -71,6 +71,8 @@ struct trii_nn {
     pthread_cond_t wake; /* the queue has something, or closing */
     pthread_cond_t idle; /* nothing is being saved */
     struct trii_prepared *first, **last;
+    bool inferring; /* somebody is: the thread, or a waiter */
+    bool inferred;  /* at least once */
     struct trii_nn_model *saving;
     bool closing;
     bool settling; /* somebody waits for models to be saved */
@@ -109,6 +111,7 @@ tri_status trii_nn_prepare(struct tri_engine *engine, const struct trii_stage *s
                            struct tri_error *err);
 tri_status trii_nn_submit(struct tri_engine *engine, struct trii_prepared *prepared, struct trii_fence *fence,
                           struct tri_error *err);
+tri_status trii_nn_wait(struct tri_engine *engine, struct trii_fence *fence, uint64_t timeout_ns);
 void trii_nn_release(struct tri_engine *engine, struct trii_prepared *prepared);
 /* Has what was compiled saved now, and waits for it. */
 void trii_nn_settle(struct tri_engine *engine);
