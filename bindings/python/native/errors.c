@@ -39,6 +39,7 @@ static PyObject *also(tri_status status) {
     case TRI_INVALID_ARGUMENT: return PyExc_ValueError;
     case TRI_NO_MEMORY: return PyExc_MemoryError;
     case TRI_TIMEOUT: return PyExc_TimeoutError;
+    case TRI_PERMISSION: return PyExc_PermissionError;
     default: return NULL;
     }
 }

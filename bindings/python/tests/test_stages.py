@@ -1,5 +1,6 @@
 """execute() and Plan: results, copies, errors, threads, bad calls."""
 
+import os
 import random
 import re
 import threading
@@ -128,6 +129,7 @@ class Errors(unittest.TestCase):
         self.assertTrue(issubclass(tripoint.InvalidArgumentError, ValueError))
         self.assertTrue(issubclass(tripoint.NoMemoryError, MemoryError))
         self.assertTrue(issubclass(tripoint.TimeoutError, TimeoutError))
+        self.assertTrue(issubclass(tripoint.PermissionError, PermissionError))  # "import *" hides the built-in one
 
     def test_version_and_metadata(self):
         about = metadata.metadata("tripoint")
@@ -214,6 +216,22 @@ class BadCalls(Case):
         for wrong in (None, 3, [3], [None], "ab", [vignette(image)] * 257, {"a": 1}, [vignette(image, extra=1)]):
             with self.assertRaises((TypeError, ValueError)):
                 tripoint.execute(wrong)
+
+    def test_a_forked_child_gets_errors(self):
+        region = self.region(self.arena, 8)
+        child = os.fork()
+        if child == 0:
+            outcomes = []
+            for call in (lambda: self.arena.allocate(8), lambda: memoryview(region), region.read().__enter__,
+                         region.free):
+                try:
+                    call()
+                    outcomes.append(False)
+                except tripoint.TripointError:
+                    outcomes.append(True)
+            os._exit(0 if all(outcomes) else 1)
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
+        self.assertEqual(region.nbytes, 8)
 
     def test_many_threads_use_and_free(self):
         def work(seed):
