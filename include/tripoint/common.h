@@ -37,6 +37,14 @@
 #define TRI_END_DECLS
 #endif
 
+/*
+ * Structs of parameters begin with `struct_bytes`, which the caller sets to sizeof the struct; the rest may stay zero,
+ * and a NULL struct means the defaults unless the function says otherwise. A smaller struct, of an older version, leaves
+ * the newer fields at their defaults. A larger one, of a newer version, is taken when the fields that this version does
+ * not know are zero. Anything else, and 0, is TRI_INVALID_ARGUMENT. Where structs come as an array (tri_stage) the size
+ * must be this version's.
+ */
+
 TRI_BEGIN_DECLS
 
 /** Regions are whole pages of this size: the largest granule that every engine here agrees on

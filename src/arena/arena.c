@@ -68,9 +68,9 @@ void trii_arena_discard(struct tri_arena *arena) {
 static tri_status read_params(const struct tri_arena_params *given, struct tri_arena_params *out,
                               struct tri_error *err) {
     struct tri_arena_params params = {.struct_bytes = sizeof params};
-    if (given && !trii_params_read(&params, sizeof params, given))
-        return trii_fail(err, TRI_INVALID_ARGUMENT,
-                         "arena: tri_arena_params.struct_bytes must be sizeof(struct tri_arena_params)");
+    tri_status status = trii_params_read(&params, sizeof params, given, "tri_arena_params", err);
+    if (status != TRI_OK)
+        return status;
     if (params.backing != TRI_BACKING_MEMFD && params.backing != TRI_BACKING_PRIVATE)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "arena: %d is not a backing", (int)params.backing);
     if (params.shared && params.backing != TRI_BACKING_MEMFD)

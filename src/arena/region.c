@@ -37,10 +37,11 @@ struct wish {
 static tri_status read_wish(const struct tri_arena *arena, const struct tri_region_params *params, struct wish *out,
                             struct tri_error *err) {
     struct wish wish = {.units = 0};
-    if (!params || !trii_params_read(&wish.params, sizeof wish.params, params))
-        return trii_fail(err, TRI_INVALID_ARGUMENT,
-                         "arena \"%s\": tri_region_params.struct_bytes must be sizeof(struct tri_region_params)",
-                         arena->label);
+    if (!params)
+        return trii_report_null("the region's parameters", err);
+    tri_status status = trii_params_read(&wish.params, sizeof wish.params, params, "tri_region_params", err);
+    if (status != TRI_OK)
+        return status;
     if (wish.params.size_bytes == 0)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "arena \"%s\": a region of 0 bytes was asked for, at least 1 must be",
                          arena->label);

@@ -148,10 +148,9 @@ tri_status tri_arena_import(int socket, const struct tri_import_params *given, s
     struct received received = {.count = 0};
     if (!out)
         return trii_report_null("the place for the arena", err);
-    if (given && !trii_params_read(&params, sizeof params, given))
-        return trii_fail(err, TRI_INVALID_ARGUMENT,
-                         "arena: tri_import_params.struct_bytes must be sizeof(struct tri_import_params)");
-    tri_status status = check_peer(socket, "import", err);
+    tri_status status = trii_params_read(&params, sizeof params, given, "tri_import_params", err);
+    if (status == TRI_OK)
+        status = check_peer(socket, "import", err);
     if (status != TRI_OK)
         return status;
     int failed = trii_sys_socket_receive(socket, &received.hello, sizeof received.hello, received.fds, &received.count);

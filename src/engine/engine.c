@@ -4,6 +4,7 @@
 #include "engine/contract.h"
 
 #include "base/alloc.h"
+#include "base/params.h"
 #include "base/status.h"
 
 #include <pthread.h>
@@ -75,7 +76,7 @@ static struct tri_engine *new_engine(struct tri_arena *arena, const struct trii_
 
 tri_status tri_engine_open(struct tri_arena *arena, enum tri_technology technology,
                            const struct tri_engine_params *params, struct tri_engine **out, struct tri_error *err) {
-    const struct tri_engine_params defaults = {.struct_bytes = sizeof defaults};
+    struct tri_engine_params own = {.struct_bytes = sizeof own};
     const struct trii_engine_vtable *vtable = vtable_of(technology);
     if (!arena || !out)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_engine_open: %s is NULL", arena ? "out" : "arena");
@@ -84,13 +85,13 @@ tri_status tri_engine_open(struct tri_arena *arena, enum tri_technology technolo
     if (!vtable)
         return trii_fail(err, TRI_ENGINE_UNAVAILABLE, "the %s engine is not built in",
                          tri_technology_name(technology));
-    if (params && params->struct_bytes != sizeof *params)
-        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_engine_open: struct_bytes is %zu, this version's is %zu",
-                         params->struct_bytes, sizeof *params);
+    tri_status status = trii_params_read(&own, sizeof own, params, "tri_engine_params", err);
+    if (status != TRI_OK)
+        return status;
     struct tri_engine *engine = new_engine(arena, vtable);
     if (!engine)
         return trii_fail(err, TRI_NO_MEMORY, "no memory for the %s engine", vtable->name);
-    tri_status status = vtable->open(engine, params ? params : &defaults, err);
+    status = vtable->open(engine, &own, err);
     if (status != TRI_OK) {
         place(engine, status, err);
         vtable->close(engine);
@@ -112,6 +113,8 @@ void tri_engine_close(struct tri_engine **engine) {
 }
 
 void tri_engine_info(const struct tri_engine *engine, struct tri_engine_info *out) {
+    if (!engine || !out)
+        return;
     engine->vtable->info(engine, out);
 }
 

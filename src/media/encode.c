@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/output.h"
+#include "base/params.h"
 #include "base/status.h"
 #include "base/sys.h"
 #include "media/sink.h"
@@ -22,7 +23,7 @@ struct choice {
 };
 
 static bool ends_with(const char *path, const char *ending) {
-    size_t n = strlen(path), m = strlen(ending);
+    size_t n = path ? strlen(path) : 0, m = strlen(ending);
     return n >= m && strcasecmp(path + n - m, ending) == 0;
 }
 
@@ -35,16 +36,16 @@ enum tri_image_format tri_image_format_of_path(const char *path) {
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
         if (ends_with(path, endings[i].ending))
             return endings[i].format;
-    return strcmp(path, "-") == 0 ? TRI_IMAGE_PNG : TRI_IMAGE_UNKNOWN;
+    return path && strcmp(path, "-") == 0 ? TRI_IMAGE_PNG : TRI_IMAGE_UNKNOWN;
 }
 
 static tri_status choose(const struct tri_image_encode_params *params, const char *path, struct choice *out,
                          struct tri_error *err) {
-    static const struct tri_image_encode_params defaults = {.struct_bytes = sizeof defaults};
-    const struct tri_image_encode_params *p = params ? params : &defaults;
-    if (p->struct_bytes < sizeof *p)
-        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_image_encode_params.struct_bytes is %zu, not %zu",
-                         p->struct_bytes, sizeof *p);
+    struct tri_image_encode_params own = {.struct_bytes = sizeof own};
+    const struct tri_image_encode_params *p = &own;
+    tri_status status = trii_params_read(&own, sizeof own, params, "tri_image_encode_params", err);
+    if (status != TRI_OK)
+        return status;
     *out = (struct choice){.format = p->format ? p->format : tri_image_format_of_path(path),
                            .quality = p->quality ? p->quality : DEFAULT_QUALITY, .threads = p->threads,
                            .background = {p->background[0], p->background[1], p->background[2]},

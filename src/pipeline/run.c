@@ -6,6 +6,7 @@
 
 #include "base/atomic.h"
 #include "base/ledger.h"
+#include "base/params.h"
 #include "base/status.h"
 #include "base/sys.h"
 
@@ -190,23 +191,24 @@ static tri_status run_all(const struct run *run, struct tri_error *err) {
     return status;
 }
 
-tri_status tri_plan_run(struct tri_plan *plan, const struct tri_run_params *params, struct tri_error *err) {
+tri_status tri_plan_run(struct tri_plan *plan, const struct tri_run_params *given, struct tri_error *err) {
     uint32_t idle = 0;
     if (!plan)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_plan_run: plan is NULL");
-    if (params && params->struct_bytes != sizeof *params)
-        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_run_params.struct_bytes is %zu, this version wants %zu",
-                         params->struct_bytes, sizeof *params);
+    struct tri_run_params params = {.struct_bytes = sizeof params};
+    tri_status status = trii_params_read(&params, sizeof params, given, "tri_run_params", err);
+    if (status != TRI_OK)
+        return status;
     const struct run run = {
         .plan = plan,
         .sync = tri_arena_sync(plan->arena),
-        .timeout_ns = params && params->timeout_ns ? params->timeout_ns : DEFAULT_TIMEOUT_NS,
-        .cancel = params ? params->cancel : NULL,
-        .zero_copy = params && params->require_zero_copy,
+        .timeout_ns = params.timeout_ns ? params.timeout_ns : DEFAULT_TIMEOUT_NS,
+        .cancel = params.cancel,
+        .zero_copy = params.require_zero_copy,
     };
     if (!trii_cas_acquire(&plan->running, &idle, 1)) /* pairs with the release below */
         return trii_fail(err, TRI_BUSY, "the plan is running already; it runs one frame at a time");
-    tri_status status = run_all(&run, err);
+    status = run_all(&run, err);
     trii_store_release(&plan->running, 0);
     return status;
 }

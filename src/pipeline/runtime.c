@@ -11,6 +11,7 @@
 #include <tripoint/pipeline.h>
 
 #include "base/alloc.h"
+#include "base/params.h"
 #include "base/status.h"
 #include "base/sys.h"
 #include "engine/contract.h"
@@ -41,29 +42,30 @@ static tri_status copy_params(struct slot *slot, const struct tri_engine_params 
     slot->params = (struct tri_engine_params){.struct_bytes = sizeof slot->params};
     if (!params)
         return TRI_OK;
-    if (params->struct_bytes != sizeof *params)
-        return trii_fail(err, TRI_INVALID_ARGUMENT, "%s: tri_engine_params.struct_bytes is %zu, this version wants %zu",
-                         tri_technology_name(slot->technology), params->struct_bytes, sizeof *params);
-    slot->params = *params;
-    slot->params.library_path = slot->library_path = trii_strdup(params->library_path);
-    slot->params.cache_dir = slot->cache_dir = trii_strdup(params->cache_dir);
-    if ((params->library_path && !slot->library_path) || (params->cache_dir && !slot->cache_dir))
+    struct tri_engine_params own = slot->params;
+    tri_status status = trii_params_read(&own, sizeof own, params, "tri_engine_params", err);
+    if (status != TRI_OK)
+        return trii_error_place(err, status, tri_technology_name(slot->technology), NULL, NULL);
+    slot->params = own;
+    slot->params.library_path = slot->library_path = trii_strdup(own.library_path);
+    slot->params.cache_dir = slot->cache_dir = trii_strdup(own.cache_dir);
+    if ((own.library_path && !slot->library_path) || (own.cache_dir && !slot->cache_dir))
         return trii_fail(err, TRI_NO_MEMORY, "no memory for the parameters of %s",
                          tri_technology_name(slot->technology));
     return TRI_OK;
 }
 
-tri_status tri_runtime_create(const struct tri_runtime_params *params, struct tri_runtime **out,
+tri_status tri_runtime_create(const struct tri_runtime_params *given, struct tri_runtime **out,
                               struct tri_error *err) {
     if (!out)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_runtime_create: out is NULL");
-    if (params && params->struct_bytes != sizeof *params)
-        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_runtime_params.struct_bytes is %zu, this version wants %zu",
-                         params->struct_bytes, sizeof *params);
+    struct tri_runtime_params params = {.struct_bytes = sizeof params};
+    tri_status status = trii_params_read(&params, sizeof params, given, "tri_runtime_params", err);
+    if (status != TRI_OK)
+        return status;
     struct tri_runtime *runtime = trii_calloc(1, sizeof *runtime);
     if (!runtime)
         return trii_fail(err, TRI_NO_MEMORY, "no memory for a runtime");
-    tri_status status = TRI_OK;
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++) {
         struct slot *slot = &runtime->slots[t];
         slot->runtime = runtime;
@@ -71,10 +73,10 @@ tri_status tri_runtime_create(const struct tri_runtime_params *params, struct tr
         pthread_mutex_init(&slot->lock, NULL);
         pthread_cond_init(&slot->settled, NULL);
         if (status == TRI_OK)
-            status = copy_params(slot, params ? params->engines[t] : NULL, err);
+            status = copy_params(slot, params.engines[t], err);
     }
     if (status == TRI_OK)
-        status = tri_arena_create(params ? params->arena : NULL, &runtime->arena, err);
+        status = tri_arena_create(params.arena, &runtime->arena, err);
     if (status != TRI_OK) {
         tri_runtime_destroy(&runtime);
         return status;

@@ -100,9 +100,9 @@ tri_status tri_peer_connect(const struct tri_connect_params *given, struct tri_p
     if (!given || !out)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "peer: %s must not be NULL",
                          given ? "the place for the peer" : "the parameters");
-    if (!trii_params_read(&params, sizeof params, given))
-        return trii_fail(err, TRI_INVALID_ARGUMENT,
-                         "peer: tri_connect_params.struct_bytes must be sizeof(struct tri_connect_params)");
+    tri_status status = trii_params_read(&params, sizeof params, given, "tri_connect_params", err);
+    if (status != TRI_OK)
+        return status;
     struct tri_peer *peer = trii_calloc(1, sizeof *peer);
     if (!peer)
         return trii_fail(err, TRI_NO_MEMORY, "peer: no memory for a peer of %zu bytes", sizeof *peer);
@@ -110,7 +110,7 @@ tri_status tri_peer_connect(const struct tri_connect_params *given, struct tri_p
     peer->fd = -1;
     peer->pid = trii_sys_pid();
     peer->info.writable = params.writable;
-    tri_status status = trii_meeting_join(params.name, &peer->fd, err);
+    status = trii_meeting_join(params.name, &peer->fd, err);
     if (status == TRI_OK) {
         trii_name_copy(peer->name, sizeof peer->name, params.name);
         status = greet(peer, err);

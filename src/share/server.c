@@ -157,9 +157,9 @@ static tri_status read_params(const struct tri_arena *arena, const struct tri_se
     if (!arena || !given)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "serve: %s must not be NULL",
                          arena ? "the parameters" : "the arena");
-    if (!trii_params_read(out, sizeof *out, given))
-        return trii_fail(err, TRI_INVALID_ARGUMENT,
-                         "serve: tri_serve_params.struct_bytes must be sizeof(struct tri_serve_params)");
+    tri_status status = trii_params_read(out, sizeof *out, given, "tri_serve_params", err);
+    if (status != TRI_OK)
+        return status;
     if (trii_arena_is_copy(arena))
         return trii_fail(err, TRI_PERMISSION,
                          "serve: the arena belongs to the process that made it, not to a forked child");

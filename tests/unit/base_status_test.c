@@ -1,6 +1,7 @@
 /* base/status.h: one list makes names, texts and exit codes; messages are whole sentences that fit. */
 #include "kit.h"
 
+#include "base/params.h"
 #include "base/status.h"
 
 #include <errno.h>
@@ -30,6 +31,39 @@ static void a_failure_is_told_once_and_placed_from_inside_out(void **state) {
     assert_int_equal(trii_fail(NULL, TRI_BUSY, "nobody listens"), TRI_BUSY);
 }
 
+struct sample {
+    size_t struct_bytes;
+    uint64_t old, recent;
+};
+
+static void parameters_of_other_versions(void **state) {
+    (void)state;
+    struct tri_error err = {0};
+    struct {
+        struct sample known;
+        uint64_t later;
+    } given = {.known = {.struct_bytes = offsetof(struct sample, recent), .old = 1, .recent = 2}};
+    struct sample read = {.recent = 7};
+    assert_int_equal(trii_params_read(&read, sizeof read, NULL, "sample", &err), TRI_OK);
+    assert_int_equal(read.recent, 7);
+    assert_int_equal(trii_params_read(&read, sizeof read, &given, "sample", &err), TRI_OK); /* an older caller */
+    assert_int_equal(read.old, 1);
+    assert_int_equal(read.recent, 7);
+    given.known.struct_bytes = sizeof given; /* a newer one, who does not use what is new */
+    assert_int_equal(trii_params_read(&read, sizeof read, &given, "sample", &err), TRI_OK);
+    assert_int_equal(read.recent, 2);
+    assert_int_equal(read.struct_bytes, sizeof read);
+    given.later = 1;
+    given.known.old = 5;
+    const size_t bad[] = {sizeof given, 0, sizeof(size_t), SIZE_MAX};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        given.known.struct_bytes = bad[i];
+        assert_int_equal(trii_params_read(&read, sizeof read, &given, "sample", &err), TRI_INVALID_ARGUMENT);
+        assert_non_null(strstr(err.message, "sample"));
+        assert_int_equal(read.old, 1);
+    }
+}
+
 static void names_are_cut_between_characters(void **state) {
     (void)state;
     char name[4];
@@ -43,6 +77,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_status_has_a_name_a_text_and_an_exit_code),
         cmocka_unit_test(a_failure_is_told_once_and_placed_from_inside_out),
+        cmocka_unit_test(parameters_of_other_versions),
         cmocka_unit_test(names_are_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

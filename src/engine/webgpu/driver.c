@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/cache.h"
+#include "base/params.h"
 #include "base/paths.h"
 #include "base/status.h"
 #include "base/sys.h"
@@ -176,15 +177,18 @@ static tri_status offer_cpu_driver(const struct tri_engine_params *params, const
     return TRI_OK;
 }
 
-tri_status tri_engine_choose_driver(const struct tri_engine_params *params, struct tri_error *err) {
-    static const struct tri_engine_params defaults = {.struct_bytes = sizeof defaults};
+tri_status tri_engine_choose_driver(const struct tri_engine_params *given, struct tri_error *err) {
+    struct tri_engine_params own = {.struct_bytes = sizeof own};
+    const struct tri_engine_params *params = &own;
     const char *name;
     char *icd;
-    params = params ? params : &defaults;
+    tri_status status = trii_params_read(&own, sizeof own, given, "tri_engine_params", err);
+    if (status != TRI_OK)
+        return status;
     if (user_choice(&name))
         return TRI_OK;
     const bool beside = !params->cpu_driver && gpu_in_sight();
-    tri_status status = trii_gpu_lavapipe("lvp_icd.json", &icd, beside ? NULL : err);
+    status = trii_gpu_lavapipe("lvp_icd.json", &icd, beside ? NULL : err);
     if (status != TRI_OK)
         return beside ? TRI_OK : status;
     status = beside ? offer_cpu_driver(params, icd, err) : choose_cpu_driver(params, icd, err);
