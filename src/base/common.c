@@ -11,7 +11,8 @@ const char *tri_technology_name(enum tri_technology technology) {
 bool tri_technology_from_name(const char *name, enum tri_technology *out) {
     for (unsigned i = 0; name && i < TRI_TECHNOLOGY_COUNT; i++)
         if (strcmp(name, names[i]) == 0) {
-            *out = (enum tri_technology)i;
+            if (out)
+                *out = (enum tri_technology)i;
             return true;
         }
     return false;

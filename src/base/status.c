@@ -1,5 +1,7 @@
 #include "base/status.h"
 
+#include "base/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,6 +62,7 @@ tri_status trii_fail(struct tri_error *err, tri_status status, const char *forma
         va_start(args, format);
         vsnprintf(err->message, sizeof err->message, format, args);
         va_end(args);
+        trii_text_clean(err->message); /* paths and engines' words come with anything in them */
     }
     return status;
 }
@@ -77,6 +80,7 @@ tri_status trii_fail_errno(struct tri_error *err, tri_status status, int error_n
         if (used < sizeof err->message)
             snprintf(err->message + used, sizeof err->message - used, ": %s",
                      strerror_r(error_number, reason, sizeof reason));
+        trii_text_clean(err->message);
     }
     return status;
 }

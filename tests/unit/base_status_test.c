@@ -31,6 +31,15 @@ static void a_failure_is_told_once_and_placed_from_inside_out(void **state) {
     assert_int_equal(trii_fail(NULL, TRI_BUSY, "nobody listens"), TRI_BUSY);
 }
 
+static void messages_are_one_line_of_utf8(void **state) {
+    (void)state;
+    struct tri_error err = {0};
+    trii_fail(&err, TRI_IO, "%s", "a\nb\x1b[31m\x7f \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 \xff\xc0\xaf\xed\xa0\x80\xc2\x9b");
+    assert_string_equal(err.message, "a b?[31m? \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 ????????");
+    trii_fail_errno(&err, TRI_IO, ENOSPC, "cut \xe2\x82");
+    assert_string_equal(err.message, "cut ??: No space left on device");
+}
+
 struct sample {
     size_t struct_bytes;
     uint64_t old, recent;
@@ -77,6 +86,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_status_has_a_name_a_text_and_an_exit_code),
         cmocka_unit_test(a_failure_is_told_once_and_placed_from_inside_out),
+        cmocka_unit_test(messages_are_one_line_of_utf8),
         cmocka_unit_test(parameters_of_other_versions),
         cmocka_unit_test(names_are_cut_between_characters),
     };

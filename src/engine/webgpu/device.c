@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/atomic.h"
 #include "base/status.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -278,6 +279,7 @@ static tri_status make(struct trii_gpu *gpu, const struct tri_engine_params *par
         else if (err && gpu->warning[0]) { /* why none of them answered */
             const size_t used = strlen(err->message);
             snprintf(err->message + used, sizeof err->message - used, " (Dawn: %s)", gpu->warning);
+            trii_text_clean(err->message);
         }
     }
     return status;
