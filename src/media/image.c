@@ -142,6 +142,8 @@ tri_status tri_image_open_file(const char *path, struct tri_image **out, struct 
 }
 
 void tri_image_info(const struct tri_image *image, struct tri_image_info *out) {
+    if (!image || !out)
+        return;
     *out = image->info;
 }
 

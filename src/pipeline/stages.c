@@ -65,6 +65,9 @@ static tri_status unknown_operation(const char *name, struct tri_error *err) {
 }
 
 static tri_status add_params(struct trii_flow_stage *to, const struct tri_stage *from, struct tri_error *err) {
+    if (!from->params && from->param_count > 0)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "%zu parameters are announced and `params` is NULL",
+                         from->param_count);
     tri_status status = trii_args_resolve(to->op, from->params, from->param_count, &to->args, err);
     if (status == TRI_OK) /* the whole list was checked; now it is copied */
         status = trii_args_resolve(to->op, NULL, 0, &to->args, err);

@@ -30,7 +30,8 @@ const char *tri_dtype_name(enum tri_dtype dtype) {
 bool tri_dtype_from_name(const char *name, enum tri_dtype *out) {
     for (size_t i = 0; name && i < DTYPE_COUNT; i++)
         if (strcmp(name, dtypes[i].name) == 0) {
-            *out = (enum tri_dtype)i;
+            if (out)
+                *out = (enum tri_dtype)i;
             return true;
         }
     return false;
@@ -43,7 +44,8 @@ const char *tri_kind_name(enum tri_kind kind) {
 bool tri_kind_from_name(const char *name, enum tri_kind *out) {
     for (size_t i = 0; name && i < KIND_COUNT; i++)
         if (strcmp(name, kinds[i]) == 0) {
-            *out = (enum tri_kind)i;
+            if (out)
+                *out = (enum tri_kind)i;
             return true;
         }
     return false;
@@ -102,6 +104,8 @@ static tri_status check(const struct tri_layout *layout, struct tri_error *err) 
 
 tri_status tri_layout_bytes_needed(const struct tri_layout *layout, uint64_t *out, struct tri_error *err) {
     uint64_t strides[TRI_LAYOUT_MAX_RANK] = {0};
+    if (!layout || !out)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "layout: %s is NULL", layout ? "the place for the bytes" : "it");
     tri_status status = check(layout, err);
     if (status != TRI_OK)
         return status;
@@ -124,8 +128,10 @@ tri_status tri_layout_bytes_needed(const struct tri_layout *layout, uint64_t *ou
 }
 
 bool tri_layout_is_tight(const struct tri_layout *layout) {
-    struct tri_layout tight = *layout;
     uint64_t want[TRI_LAYOUT_MAX_RANK] = {0};
+    if (!layout || layout->rank > TRI_LAYOUT_MAX_RANK)
+        return false;
+    struct tri_layout tight = *layout;
     if (!has_strides(layout))
         return true;
     memset(tight.strides_bytes, 0, sizeof tight.strides_bytes);
@@ -139,7 +145,7 @@ bool tri_layout_is_tight(const struct tri_layout *layout) {
 
 bool tri_layout_equal(const struct tri_layout *a, const struct tri_layout *b) {
     uint64_t sa[TRI_LAYOUT_MAX_RANK] = {0}, sb[TRI_LAYOUT_MAX_RANK] = {0};
-    if (a->dtype != b->dtype || a->rank != b->rank || a->rank > TRI_LAYOUT_MAX_RANK)
+    if (!a || !b || a->dtype != b->dtype || a->rank != b->rank || a->rank > TRI_LAYOUT_MAX_RANK)
         return false;
     if (!effective_strides(a, sa) || !effective_strides(b, sb))
         return false;
@@ -150,8 +156,12 @@ bool tri_layout_equal(const struct tri_layout *a, const struct tri_layout *b) {
 }
 
 char *tri_layout_format(const struct tri_layout *layout, char *text, size_t text_bytes) {
-    if (text_bytes == 0)
+    if (!text || text_bytes == 0)
         return text;
+    if (!layout) {
+        snprintf(text, text_bytes, "no layout");
+        return text;
+    }
     int n = snprintf(text, text_bytes, "%s %s [", tri_kind_name(layout->kind), tri_dtype_name(layout->dtype));
     for (uint32_t i = 0; i < layout->rank && i < TRI_LAYOUT_MAX_RANK && n > 0 && (size_t)n < text_bytes; i++)
         n += snprintf(text + n, text_bytes - (size_t)n, "%s%llu", i ? "," : "", (unsigned long long)layout->shape[i]);
