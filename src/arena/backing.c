@@ -22,8 +22,12 @@ static uint64_t bytes_of(const struct trii_backing *backing, uint64_t units) {
 
 static tri_status no_memory(const struct trii_backing *backing, int failed, const char *what, uint64_t bytes,
                             struct tri_error *err) {
-    return trii_fail_errno(err, TRI_NO_MEMORY, failed, "arena \"%s\": the system refused %s of %llu bytes",
-                           backing->label, what, (unsigned long long)bytes);
+    const char *advice = failed == EFBIG    ? " (is there a limit on file sizes? See ulimit -f)"
+                         : failed == ENOMEM ? " (is there a limit on address space? See ulimit -v)"
+                         : failed == EMFILE ? " (is there a limit on open files? See ulimit -n)"
+                                            : "";
+    return trii_fail_errno(err, TRI_NO_MEMORY, failed, "arena \"%s\": the system refused %s of %llu bytes%s",
+                           backing->label, what, (unsigned long long)bytes, advice);
 }
 
 int trii_backing_table(uint64_t bytes, void **out) {
