@@ -120,6 +120,56 @@ class Doctor(Case):
         self.assertRegex(text, r"host +Tripoint")
 
 
+class Surroundings(Case):
+    """What a shell, a parent or a limit does to the command."""
+
+    def shell(self, script, name="out.png"):
+        return subprocess.run(["bash", "-c", script, TRIPOINT, PORTRAIT, self.path(name)], capture_output=True, timeout=110)
+
+    def test_results_for_a_closed_standard_output_are_no_success(self):
+        self.need("webnn")
+        run = self.shell('"$0" run cutout-host "$1" -o - >&-')
+        self.fails(run, 15, "standard output")
+        run = self.shell('"$0" run cutout-host "$1" -o "$2" --json >&-')
+        self.assertEqual(run.returncode, 15, run.stderr)
+        self.ok(self.shell('"$0" run cutout-host "$1" -o "$2" <&- >&- 2>&-', "closed.png"))
+        self.assertTrue(self.bytes_of("closed.png").endswith(b"IEND\xaeB`\x82"))
+
+    def test_reports_that_are_lost_are_no_success(self):
+        for verb in ("ops", "ops --json", "--help", "--version"):
+            run = self.shell(f'"$0" {verb} >/dev/full')
+            self.assertEqual(run.returncode, 15, verb)
+            self.assertIn(b"No space left", run.stderr)
+
+    def test_a_limit_on_the_size_of_files(self):
+        self.need("webnn")
+        run = self.shell('ulimit -f 64; "$0" run cutout-host "$1" -o "$2"')  # memory that is shared is a file too
+        self.fails(run, 3, "File too large", "ulimit -f")
+
+    def test_names_with_control_characters_stay_one_line(self):
+        run = tripoint("run", "cutout-host", self.path("no\nsuch\x1b[31m.png"), "-o", self.path("out.png"))
+        self.fails(run, 8, "no such?[31m.png")
+        self.assertEqual(run.stderr.count(b"\n"), 1)
+
+    def test_names_that_are_no_utf8(self):
+        self.need("webnn")
+        out = os.fsencode(self.path("a")) + b"\xff.png"
+        run = self.ok(tripoint("run", "cutout-host", PORTRAIT, "-o", out, "--json"))
+        self.assertTrue(json.loads(run.stdout)["output"]["path"].endswith("a?.png"))
+        self.assertTrue(os.path.exists(out))
+
+    def test_a_read_only_file_system(self):
+        self.need("webnn")
+        folder = self.path("ro")
+        os.mkdir(folder)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", folder], capture_output=True).returncode:
+            self.skipTest("mounting a file system needs root")
+        try:
+            self.fails(tripoint("run", "cutout-host", PORTRAIT, "-o", os.path.join(folder, "out.png")), 15, "Read-only")
+        finally:
+            subprocess.run(["umount", folder], check=True)
+
+
 class Cutout(Case):
     """What the pipeline makes of the portrait, against expectations taken when the picture was looked at."""
 

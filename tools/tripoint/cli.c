@@ -1,13 +1,19 @@
 #include "cli.h"
 
+#include "base/text.h"
+
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 int cli_fail(const struct tri_error *err) {
+    char stage[TRI_ERROR_NAME_BYTES];
     fprintf(stderr, "tripoint: ");
     if (err->stage[0])
-        fprintf(stderr, "stage '%s'%s%s: ", err->stage, err->engine[0] ? " on " : "", err->engine);
+        fprintf(stderr, "stage '%s'%s%s: ", cli_plain(err->stage, stage, sizeof stage), err->engine[0] ? " on " : "",
+                err->engine);
     else if (err->engine[0])
         fprintf(stderr, "%s: ", err->engine);
     fprintf(stderr, "%s\n", err->message[0] ? err->message : tri_status_text(err->status));
@@ -16,12 +22,29 @@ int cli_fail(const struct tri_error *err) {
 
 int cli_usage(const char *verb, const char *format, ...) {
     va_list args;
-    fprintf(stderr, "tripoint%s%s: ", verb[0] ? " " : "", verb);
+    char sentence[1024];
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
-    fprintf(stderr, "\nTry: tripoint %s%s--help\n", verb, verb[0] ? " " : "");
+    trii_text_clean(sentence);
+    fprintf(stderr, "tripoint%s%s: %s\nTry: tripoint %s%s--help\n", verb[0] ? " " : "", verb, sentence, verb,
+            verb[0] ? " " : "");
     return tri_status_exit_code(TRI_INVALID_ARGUMENT);
+}
+
+const char *cli_plain(const char *from, char *text, size_t text_bytes) {
+    snprintf(text, text_bytes, "%s", from);
+    trii_text_clean(text);
+    return text;
+}
+
+int cli_flush(void) {
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    fprintf(stderr, "tripoint: can't write standard output%s%s\n", errno ? ": " : "", errno ? strerror(errno) : "");
+    clearerr(stdout); /* told once */
+    return tri_status_exit_code(TRI_IO);
 }
 
 double cli_now_ms(void) {

@@ -21,6 +21,12 @@ int cli_fail(const struct tri_error *err);
 /* A wrong command line: prints the sentence and where help is; returns 2. */
 int cli_usage(const char *verb, const char *format, ...) TRI_PRINTF(2, 3);
 
+/* What a terminal or a JSON parser would stumble over becomes '?': a copy of `from`, cut to fit; returns `text`. */
+const char *cli_plain(const char *from, char *text, size_t text_bytes);
+
+/* Flushes standard output. When anything written there was lost, says so and returns the exit code of TRI_IO, else 0. */
+int cli_flush(void);
+
 /* Milliseconds on the monotonic clock. */
 double cli_now_ms(void);
 

@@ -41,19 +41,10 @@ static const char *sharing_name(enum tri_sharing sharing) {
     return sharing == TRI_SHARING_READERS ? "readers" : "trusted";
 }
 
-/* Labels are another process's: what a terminal would obey is shown as '?'. */
-static const char *plain(const char *label, char text[TRI_LABEL_BYTES]) {
-    size_t i = 0;
-    for (; label[i] && i + 1 < TRI_LABEL_BYTES; i++)
-        text[i] = (unsigned char)label[i] < 0x20 || label[i] == 0x7f ? '?' : label[i];
-    text[i] = '\0';
-    return text;
-}
-
 static void print_region(const struct seen *seen) {
     char bytes[32], layout[96], label[TRI_LABEL_BYTES];
     const struct tri_shared_region *r = &seen->region;
-    printf("%5u  %-20s %10s  %-26s %s%s\n", r->info.index, plain(r->info.label, label),
+    printf("%5u  %-20s %10s  %-26s %s%s\n", r->info.index, cli_plain(r->info.label, label, sizeof label),
            cli_bytes(r->info.size_bytes, bytes, sizeof bytes), tri_layout_format(&r->layout, layout, sizeof layout),
            tri_sync_state_name(r->sync.state), r->sync.poisoned ? ", poisoned" : "");
     for (size_t i = 0; i < seen->holder_count; i++) {
@@ -72,7 +63,7 @@ static int print_text(struct tri_peer *peer, const char *name) {
     uint32_t cursor = 0;
     char label[TRI_LABEL_BYTES];
     tri_peer_info(peer, &info);
-    printf("%s: arena \"%s\" of process %d, peers are %s\n", name, plain(info.arena, label), (int)info.owner_pid,
+    printf("%s: arena \"%s\" of process %d, peers are %s\n", name, cli_plain(info.arena, label, sizeof label), (int)info.owner_pid,
            info.sharing == TRI_SHARING_READERS ? "readers" : "trusted");
     while (next_region(peer, &cursor, &seen, &err))
         print_region(&seen);
@@ -107,7 +98,7 @@ static json_t *region_json(const struct seen *seen) {
         json_object_set_new(readers, tri_technology_name((enum tri_technology)t),
                             json_integer(r->sync.readers[t]));
     if (!name) /* no UTF-8 */
-        name = json_string(plain("?", label));
+        name = json_string(cli_plain(r->info.label, label, sizeof label));
     return json_pack("{s:s,s:i,s:o,s:I,s:I,s:o,s:s,s:b,s:o,s:i,s:i,s:o}", "handle", handle, "index", (int)r->info.index,
                      "label", name, "size_bytes", (json_int_t)r->info.size_bytes, "mapped_bytes",
                      (json_int_t)r->info.mapped_bytes, "layout", layout_json(&r->layout), "state",

@@ -101,7 +101,9 @@ int cmd_ops(int argc, char **argv) {
     if (optind + 1 < argc)
         return cli_usage("ops", "one operation at most, not '%s' too", argv[optind + 1]);
     if (optind < argc && !(only = tri_operation_find(argv[optind]))) {
-        fprintf(stderr, "tripoint: there is no operation '%s'; `tripoint ops` lists them\n", argv[optind]);
+        char name[128];
+        fprintf(stderr, "tripoint: there is no operation '%s'; `tripoint ops` lists them\n",
+                cli_plain(argv[optind], name, sizeof name));
         return tri_status_exit_code(TRI_NOT_FOUND);
     }
     if (json)

@@ -125,7 +125,9 @@ static int parse(int argc, char **argv, struct run_options *o) {
     if (!o->output)
         return cli_usage("run", "where should the result go? Add -o FILE");
     if (tri_image_format_of_path(o->output) == TRI_IMAGE_UNKNOWN) {
-        fprintf(stderr, "tripoint: can't tell the format of %s: end it in .png or .jpg\n", o->output);
+        char name[512];
+        fprintf(stderr, "tripoint: can't tell the format of '%s': end it in .png or .jpg\n",
+                cli_plain(o->output, name, sizeof name));
         return tri_status_exit_code(TRI_INVALID_ARGUMENT);
     }
     o->pipeline = argv[optind];

@@ -1,9 +1,11 @@
 /* tripoint - runs pipelines over one arena of shared memory, and shows what it did. */
 #include "cli.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     const char *name;
@@ -30,20 +32,33 @@ static void help(FILE *to) {
                 "Exit codes are listed in tripoint(1) and docs/errors.md; 0 is success, 2 a wrong command line.\n");
 }
 
+/* A standard descriptor that is closed would be given to the next file, and a picture for standard output would land in
+ * the arena. These take its place: reading and writing them fails, as it would have. */
+static void occupy_closed(void) {
+    static const int useless[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) == -1)
+            (void)open("/dev/null", useless[fd]); /* the lowest free number: this one */
+}
+
 int main(int argc, char **argv) {
+    occupy_closed();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, told like any other */
+    signal(SIGXFSZ, SIG_IGN); /* and so is a file that a limit (ulimit -f) does not let grow */
     const char *verb = argc > 1 ? argv[1] : "";
     if (strcmp(verb, "--version") == 0 || strcmp(verb, "-V") == 0) {
         printf("tripoint %s\n", tri_version());
-        return 0;
+        return cli_flush();
     }
     if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0 || strcmp(verb, "help") == 0) {
         help(stdout);
-        return 0;
+        return cli_flush();
     }
     for (size_t i = 0; i < VERB_COUNT; i++)
-        if (strcmp(verb, verbs[i].name) == 0)
-            return verbs[i].run(argc - 1, argv + 1);
+        if (strcmp(verb, verbs[i].name) == 0) {
+            int code = verbs[i].run(argc - 1, argv + 1), lost = cli_flush();
+            return code ? code : lost;
+        }
     if (!verb[0]) {
         help(stderr);
         return tri_status_exit_code(TRI_INVALID_ARGUMENT);

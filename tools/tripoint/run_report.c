@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,11 @@ static struct tri_arena *arena_of(const struct run *run) {
 }
 
 void run_report_line(const struct run *run) {
-    char text[32];
+    char text[32], path[PATH_MAX];
     uint64_t between = tri_ledger_bytes(arena_of(run), TRI_LEDGER_BETWEEN);
     uint64_t border = tri_ledger_bytes(arena_of(run), TRI_LEDGER_BORDER);
     fprintf(stderr, "%s: %llux%llu, %.0f ms, %s copied between stages",
-            strcmp(run->options.output, "-") == 0 ? "standard output" : run->options.output,
+            strcmp(run->options.output, "-") == 0 ? "standard output" : cli_plain(run->options.output, path, sizeof path),
             (unsigned long long)run->output_layout.shape[1], (unsigned long long)run->output_layout.shape[0],
             run->total_ms, cli_bytes(between, text, sizeof text));
     if (border)
@@ -75,11 +76,14 @@ static json_t *ledger_json(struct tri_arena *arena) {
 }
 
 int run_report_json(const struct run *run) {
+    char from[PATH_MAX], to_path[PATH_MAX];
     bool used[TRI_TECHNOLOGY_COUNT] = {false};
     json_t *stages = stages_json(run, used);
-    json_t *input = json_pack("{s:s,s:i,s:i,s:i}", "path", run->options.input, "width", (int)run->image_info.width,
+    json_t *input = json_pack("{s:s,s:i,s:i,s:i}", "path",
+                              cli_plain(run->options.input, from, sizeof from), "width", (int)run->image_info.width,
                               "height", (int)run->image_info.height, "orientation", (int)run->image_info.orientation);
-    json_t *output = json_pack("{s:s,s:o,s:I}", "path", run->options.output, "layout",
+    json_t *output = json_pack("{s:s,s:o,s:I}", "path",
+                               cli_plain(run->options.output, to_path, sizeof to_path), "layout",
                                layout_json(&run->output_layout), "bytes", (json_int_t)run->bytes_written);
     json_t *times = json_pack("{s:f,s:f,s:f,s:f,s:f,s:f}", "open", run->open_ms, "decode", run->decode_ms, "prepare",
                               run->prepare_ms, "run", run->run_ms, "encode", run->encode_ms, "total", run->total_ms);
@@ -92,5 +96,5 @@ int run_report_json(const struct run *run) {
     int failed = all ? json_dumpf(all, to, JSON_INDENT(2)) : -1;
     fprintf(to, "\n");
     json_decref(all);
-    return failed || fflush(to) ? tri_status_exit_code(TRI_IO) : 0;
+    return to == stdout ? cli_flush() : failed ? tri_status_exit_code(TRI_IO) : 0;
 }
