@@ -118,7 +118,8 @@ TRI_API TRI_MUST_USE tri_status tri_sync_acquire_many(struct tri_sync *sync, con
 /** Gives a claim back. A second release of the same token is TRI_BAD_CLAIM, whoever holds the region now. */
 TRI_API TRI_MUST_USE tri_status tri_sync_release(struct tri_sync *sync, tri_claim claim, struct tri_error *err);
 
-/** Releases the only claim that this process holds on `region`; TRI_BAD_CLAIM when it holds none or several. */
+/** Releases the only claim that this process holds on `region`; TRI_BAD_CLAIM when it holds none or several. Not beside
+ * another thread of this process that acquires the same region: it could not know whose claim is meant. */
 TRI_API TRI_MUST_USE tri_status tri_sync_release_region(struct tri_sync *sync, uint32_t region,
                                                         struct tri_error *err);
 

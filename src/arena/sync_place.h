@@ -16,4 +16,8 @@ uint64_t trii_sync_bytes(uint32_t regions);
 tri_status trii_sync_open_at(void *memory, uint32_t regions, bool shared, bool fresh, struct tri_sync **out,
                              struct tri_error *err);
 
+/* Takes away what dead processes left, where nobody waits who would notice; looks at most each few milliseconds. True
+ * when there was one. */
+bool trii_sync_look_for_dead(struct tri_sync *sync);
+
 #endif

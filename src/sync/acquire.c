@@ -139,8 +139,10 @@ tri_status tri_sync_acquire_poisoned(struct tri_sync *sync, uint32_t region, enu
     return status == TRI_OK ? trii_sync_wait(sync, &want, out, err) : status;
 }
 
-/* The release of a word that has flags, or of a claim that was downgraded, or of none. */
-static __attribute__((noinline)) bool release_word_slowly(struct tri_sync *sync, struct trii_token_parts parts) {
+/* The release of a word that has flags, or of a claim that was downgraded, or of none. `overwrote`: what a claim for
+ * overwriting a poisoned region was taken for has been done. */
+static __attribute__((noinline)) bool release_word_slowly(struct tri_sync *sync, struct trii_token_parts parts,
+                                                          bool overwrote) {
     struct trii_cell *cell = trii_cell(sync, parts.region);
     uint64_t me = trii_load_relaxed(&sync->me);
     uint64_t seen = trii_load_relaxed(&cell->word);
@@ -152,7 +154,7 @@ static __attribute__((noinline)) bool release_word_slowly(struct tri_sync *sync,
             (uint32_t)trii_word_tech(seen) != parts.technology)
             return false;
         made = (seen & ~TRII_LOW_BITS) | (seen & TRII_WORD_FLAGS & ~TRII_WORD_CLEANSE);
-        if (seen & TRII_WORD_CLEANSE)
+        if ((seen & TRII_WORD_CLEANSE) && overwrote)
             made &= ~TRII_WORD_POISON;
     } while (!trii_cas_seq_cst(&cell->word, &seen, made));
     if (seen & (TRII_WORD_WWAIT | TRII_WORD_RWAIT))
@@ -179,7 +181,7 @@ static __attribute__((noinline)) tri_status release_slowly(struct tri_sync *sync
     struct trii_token_parts parts = trii_token_parts(sync, claim);
     bool done = false;
     if (parts.region < trii_load_acquire(&sync->regions) && parts.slot <= TRII_SLOTS)
-        done = parts.slot == TRII_WRITER_SLOT ? release_word_slowly(sync, parts) : release_slot_slowly(sync, parts);
+        done = parts.slot == TRII_WRITER_SLOT ? release_word_slowly(sync, parts, true) : release_slot_slowly(sync, parts);
     return done ? TRI_OK : bad_claim(claim, err);
 }
 
@@ -203,6 +205,12 @@ tri_status tri_sync_release(struct tri_sync *sync, tri_claim claim, struct tri_e
     if (unlikely((word & TRII_WORD_WWAIT) != 0 || trii_word_state(word) == TRII_WORD_DRAIN))
         return left(sync, claim, err);
     return TRI_OK;
+}
+
+bool trii_sync_roll_back(struct tri_sync *sync, tri_claim claim) {
+    struct trii_token_parts parts = trii_token_parts(sync, claim);
+    return parts.slot == TRII_WRITER_SLOT ? release_word_slowly(sync, parts, false)
+                                          : tri_sync_release(sync, claim, NULL) == TRI_OK;
 }
 
 tri_status tri_sync_release_region(struct tri_sync *sync, uint32_t region, struct tri_error *err) {

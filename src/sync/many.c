@@ -52,7 +52,7 @@ static tri_status sort_requests(struct batch *batch, struct tri_error *err) {
 
 static void give_back(struct batch *batch) {
     for (size_t i = 0; i < batch->count; i++)
-        if (batch->claims[i] != TRI_CLAIM_NONE && tri_sync_release(batch->sync, batch->claims[i], NULL) == TRI_OK)
+        if (batch->claims[i] != TRI_CLAIM_NONE && trii_sync_roll_back(batch->sync, batch->claims[i]))
             batch->claims[i] = TRI_CLAIM_NONE;
 }
 

@@ -29,8 +29,7 @@ bool trii_members_dead(const struct tri_sync *sync, uint32_t index, uint64_t ide
     return !trii_sys_process_lives(trii_members_pid(identity), identity >> PID_BITS);
 }
 
-/* Places of the dead are taken back when the table is full. */
-static bool make_room(struct tri_sync *sync) {
+bool trii_members_bury_dead(struct tri_sync *sync) {
     bool made = false;
     for (uint32_t i = 1; i < TRII_MEMBERS; i++) {
         uint64_t identity = trii_load_acquire(&sync->head->members[i]);
@@ -49,7 +48,7 @@ static uint32_t enter(struct tri_sync *sync) {
                 trii_cas_seq_cst(&sync->head->members[i], &nobody, self))
                 return i;
         }
-    } while (make_room(sync));
+    } while (trii_members_bury_dead(sync)); /* places of the dead are taken back when the table is full */
     return 0;
 }
 

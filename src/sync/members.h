@@ -12,6 +12,8 @@
 void trii_members_part(struct tri_sync *sync);
 /* True when member `index`, known as `identity`, can't come back. */
 bool trii_members_dead(const struct tri_sync *sync, uint32_t index, uint64_t identity);
+/* Takes away all that dead members left, and their places; true when there was one. */
+bool trii_members_bury_dead(struct tri_sync *sync);
 /* The pid within an identity. */
 int32_t trii_members_pid(uint64_t identity);
 /* A number that two synchronizers hardly share. */

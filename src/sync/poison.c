@@ -1,6 +1,6 @@
 /* Poison: a failed writer's region says so, with the first cause, until it is overwritten or reset. */
 #include "base/status.h"
-#include "sync/sync.h"
+#include "sync/members.h"
 
 #include <string.h>
 
@@ -9,6 +9,16 @@ void trii_sync_write_cause(struct tri_sync *sync, uint32_t region, const struct 
     memcpy(words, cause, sizeof words); /* not payload: an error */
     for (size_t i = 0; i < TRII_CAUSE_WORDS; i++)
         trii_store_relaxed(&sync->causes[region].words[i], words[i]);
+}
+
+bool trii_sync_begin_telling(struct tri_sync *sync, uint32_t region, uint64_t me) {
+    _Atomic uint64_t *writing = &sync->causes[region].writing;
+    uint64_t teller = 0;
+    if (trii_cas_seq_cst(writing, &teller, me))
+        return true;
+    uint32_t index = trii_member_of(teller);
+    return trii_members_dead(sync, index, trii_load_seq_cst(&sync->head->members[index])) &&
+           trii_cas_seq_cst(writing, &teller, me);
 }
 
 static void terminate(char *text, size_t bytes) {
@@ -52,18 +62,19 @@ tri_status tri_sync_poison(struct tri_sync *sync, tri_claim claim, const struct 
         return trii_fail(err, TRI_BAD_CLAIM, "claim %#llx does not write a region, so it can't poison one",
                          (unsigned long long)claim);
     _Atomic uint64_t *at = &trii_cell(sync, parts.region)->word;
-    _Atomic uint64_t *writing = &sync->causes[parts.region].writing;
-    uint64_t nobody = 0;
-    if (!trii_cas_seq_cst(writing, &nobody, trii_member_bits(word)))
-        return TRI_OK; /* another thread of this holder is poisoning: its cause is the first */
+    /* Somebody else may be telling: another thread of this holder, whose cause is the first, or one who has not yet
+     * finished with the writer before. The region is poisoned all the same. */
+    bool tells = trii_sync_begin_telling(sync, parts.region, trii_member_bits(word));
     if (!(word & TRII_WORD_POISON) || (word & TRII_WORD_CLEANSE)) {
-        trii_sync_write_cause(sync, parts.region, cause);
+        if (tells)
+            trii_sync_write_cause(sync, parts.region, cause);
         /* In one step, while the claim is still there: poisoned, and not to be lifted by its release. */
         while (writes(sync, parts, &word) &&
                !trii_cas_seq_cst(at, &word, (word | TRII_WORD_POISON) & ~TRII_WORD_CLEANSE))
             ;
     }
-    trii_store_release(writing, 0);
+    if (tells)
+        trii_store_release(&sync->causes[parts.region].writing, 0);
     return TRI_OK;
 }
 
@@ -78,6 +89,8 @@ tri_status tri_sync_reset(struct tri_sync *sync, uint32_t region, struct tri_err
     /* The shortest of writers: its release lifts the poison and wakes whoever waits. */
     struct trii_want want = {.region = region, .technology = TRI_TECHNOLOGY_HOST, .write = true, .poisoned = true};
     status = trii_sync_try(sync, &want, me, &claim);
+    if (status == TRI_BUSY && trii_sync_look_for_dead(sync))
+        status = trii_sync_try(sync, &want, me, &claim);
     if (status != TRI_OK)
         return trii_fail(err, status, "region %u can't be reset while it is claimed (%s)", region,
                          tri_sync_state_name(tri_sync_state(sync, region)));

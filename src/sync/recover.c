@@ -64,13 +64,7 @@ static void take_written(struct dead *dead, uint32_t region, uint64_t seen) {
     _Atomic uint64_t *word = &trii_cell(sync, region)->word;
     _Atomic uint64_t *writing = &sync->causes[region].writing;
     uint64_t me = trii_load_relaxed(&sync->me);
-    uint64_t teller = trii_load_acquire(writing);
-    uint32_t index = trii_member_of(teller);
-    if (teller && !trii_members_dead(sync, index, trii_load_seq_cst(&sync->head->members[index]))) {
-        dead->all = false;
-        return;
-    }
-    if (!trii_cas_seq_cst(writing, &teller, me ? me : TRII_MEMBER_MASK << TRII_MEMBER_SHIFT)) {
+    if (!trii_sync_begin_telling(sync, region, me ? me : TRII_MEMBER_MASK << TRII_MEMBER_SHIFT)) {
         dead->all = false;
         return;
     }
@@ -105,11 +99,28 @@ static void take_word(struct dead *dead, uint32_t region) {
     }
 }
 
+/* He died telling a cause: who gets his place must not seem to be at it. */
+static void take_telling(struct dead *dead, uint32_t region) {
+    _Atomic uint64_t *writing = &dead->sync->causes[region].writing;
+    uint64_t teller = trii_load_seq_cst(writing);
+    if (teller && is_his(dead, teller))
+        (void)trii_cas_seq_cst(writing, &teller, 0);
+}
+
+/* Slots that he may be in. He may have died in a wide one just when a writer had taken `wide` down, so it does not
+ * count here; but before the first wide slot is taken, the last near one is. */
+static uint32_t slots_ever_used(const struct trii_cell *cell) {
+    return trii_generation(trii_load_seq_cst(&cell->near[TRII_NEAR_SLOTS - 1])) ? TRII_SLOTS : TRII_NEAR_SLOTS;
+}
+
 static void sweep_region(struct dead *dead, uint32_t region) {
-    uint64_t word = trii_load_seq_cst(&trii_cell(dead->sync, region)->word);
+    const struct trii_cell *cell = trii_cell(dead->sync, region);
+    uint64_t word = trii_load_seq_cst(&cell->word);
     dead->changed = false;
-    take_slots(dead, region, trii_slots_used(word));
+    take_slots(dead, region, slots_ever_used(cell));
     take_word(dead, region);
+    if (trii_generation(word) != 0) /* a cause was never told where nobody ever wrote */
+        take_telling(dead, region);
     if (dead->changed || (word & (TRII_WORD_WWAIT | TRII_WORD_RWAIT))) {
         trii_sync_lower_flags(dead->sync, region);
         trii_sync_settle(dead->sync, region);
@@ -174,12 +185,18 @@ bool trii_sync_recover(struct tri_sync *sync, uint32_t region) {
     return look.found || trii_load_seq_cst(&trii_cell(sync, region)->word) != word;
 }
 
-bool trii_sync_recover_sometimes(struct tri_sync *sync, uint32_t region) {
+static bool may_look(_Atomic uint64_t *looked_ns) {
     uint64_t now = trii_sys_now_ns();
-    uint64_t looked = trii_load_relaxed(&sync->looked_ns);
-    if (now - looked < LOOK_AGAIN_NS || !trii_cas_seq_cst(&sync->looked_ns, &looked, now))
-        return false;
-    return trii_sync_recover(sync, region);
+    uint64_t looked = trii_load_relaxed(looked_ns);
+    return now - looked >= LOOK_AGAIN_NS && trii_cas_seq_cst(looked_ns, &looked, now);
+}
+
+bool trii_sync_recover_sometimes(struct tri_sync *sync, uint32_t region) {
+    return may_look(&sync->looked_ns) && trii_sync_recover(sync, region);
+}
+
+bool trii_sync_look_for_dead(struct tri_sync *sync) {
+    return may_look(&sync->looked_at_all_ns) && trii_members_bury_dead(sync);
 }
 
 void trii_sync_note_stage(struct tri_sync *sync, tri_claim claim, const char *name) {

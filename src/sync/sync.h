@@ -59,7 +59,8 @@ struct tri_sync {
     struct trii_cold *colds;
     struct trii_cause *causes;
     struct trii_head *head;
-    _Atomic uint64_t looked_ns; /* when a failing try last looked for the dead */
+    _Atomic uint64_t looked_ns;        /* when a failing try last looked for the dead */
+    _Atomic uint64_t looked_at_all_ns; /* when all members were last looked at */
 };
 
 struct tri_cancel {
@@ -113,6 +114,9 @@ tri_status trii_sync_try(struct tri_sync *sync, const struct trii_want *want, ui
 tri_status trii_sync_explain(struct tri_sync *sync, const struct trii_want *want, tri_status status,
                              struct tri_error *err);
 
+/* Gives back a claim of this process under which nothing was done: a poison that it was to overwrite stays. */
+bool trii_sync_roll_back(struct tri_sync *sync, tri_claim claim);
+
 /* Tells whoever may go now. Called after every change that lets somebody go. */
 void trii_sync_settle(struct tri_sync *sync, uint32_t region);
 /* A writer that found readers inside leaves the word again as if it had never been. */
@@ -142,6 +146,9 @@ bool trii_sync_recover(struct tri_sync *sync, uint32_t region);
 bool trii_sync_recover_sometimes(struct tri_sync *sync, uint32_t region);
 /* Takes away all that member `index`, who was `identity`, left; false when some of it is for another to finish. */
 bool trii_sync_sweep(struct tri_sync *sync, uint32_t index, uint64_t identity);
+
+/* Becomes the one who tells why `region` is poisoned, until it stores 0 into `writing`; a teller who died is replaced. */
+bool trii_sync_begin_telling(struct tri_sync *sync, uint32_t region, uint64_t me);
 
 /* The stage that a claim works for: named in the poison if its process dies while writing. Any text, cut. */
 void trii_sync_note_stage(struct tri_sync *sync, tri_claim claim, const char *stage);

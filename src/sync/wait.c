@@ -371,6 +371,8 @@ static bool enter_as_reader(struct waiter *w, tri_claim *out) {
 static void start_to_drain(struct waiter *w) {
     uint64_t word = trii_load_seq_cst(w->word);
     while (trii_word_state(word) == TRII_WORD_FREE) {
+        if ((word & TRII_WORD_POISON) && !w->want->poisoned)
+            return; /* poisoned since we looked: the nudge that told all is there, or comes */
         struct queue queue = look_at_queue(w->sync, w->want->region, word);
         if (queue.first_writer != w->slot || queue.readers_first || queue.reading)
             return;
