@@ -2,6 +2,7 @@
  * An arena's life: create, drain, destroy, statistics, watchers. Locks and states: inside.h.
  */
 #include "arena/inside.h"
+#include "arena/sync_place.h"
 
 #include "base/alloc.h"
 #include "base/checked.h"
@@ -240,6 +241,8 @@ tri_status tri_arena_drain(struct tri_arena *arena, uint64_t timeout_ns, struct 
     pthread_mutex_lock(&arena->lock);
     arena->drainers++;
     for (;;) {
+        if (arena->control.entries)
+            (void)trii_sync_look_for_dead(arena->sync); /* nobody else may be waiting for them */
         trii_region_reap(arena);
         uint32_t claimed = find_claimed(arena), doomed = find_doomed(arena);
         if (claimed == TRII_SLOT_NONE && doomed == TRII_SLOT_NONE)

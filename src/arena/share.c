@@ -187,11 +187,16 @@ size_t tri_arena_regions(const struct tri_arena *arena, tri_handle *handles, siz
     size_t count = 0;
     if (!arena || trii_arena_is_inherited(arena))
         return 0;
-    for (uint32_t i = 0; i < TRI_REGION_MAX; i++) {
+    uint32_t slots = TRI_REGION_MAX;
+    if (!arena->imported) {
+        pthread_mutex_t *lock = (pthread_mutex_t *)&arena->lock;
+        pthread_mutex_lock(lock);
+        slots = arena->slot_count; /* also of slots that another thread is still filling: later ones may live */
+        pthread_mutex_unlock(lock);
+    }
+    for (uint32_t i = 0; i < slots; i++) {
         uint64_t word = arena->imported ? trii_load_acquire(&arena->control.entries[i].word)
                                         : trii_load_acquire(&arena->slots[i].word);
-        if (!arena->imported && word == 0)
-            break; /* slots are used in order: no later one was ever */
         count = add_handle(arena, i, word, handles, capacity, count);
     }
     return count;

@@ -284,6 +284,47 @@ static void another_process_writes_and_one_dies_writing(void **state) {
     tri_arena_destroy(&owner);
 }
 
+/* A thread is still zeroing the pages of the first number, or failed to: the second lives all the same. */
+static void regions_behind_one_in_the_making_are_listed(void **state) {
+    (void)state;
+    struct tri_arena *owner = make_shared(4 * MIB);
+    tri_handle a = allocate(owner, 1, "a"), b = allocate(owner, 1, "b"), listed[2] = {0};
+    _Atomic uint64_t *word = &owner->slots[(uint32_t)(a >> 32) & 0xFFFFu].word;
+    uint64_t live = trii_load_relaxed(word);
+    trii_store_relaxed(word, 0);
+    assert_int_equal(tri_arena_regions(owner, listed, 2), 1);
+    assert_true(listed[0] == b);
+    trii_store_relaxed(word, live);
+    assert_int_equal(tri_arena_regions(owner, NULL, 0), 2);
+    tri_arena_destroy(&owner);
+}
+
+static int die_reading(struct tri_arena *peer, tri_handle region) {
+    struct tri_error err = {0};
+    struct tri_host_view view;
+    if (tri_host_view_begin(peer, region, TRI_ACCESS_READ, NULL, &view, &err) != TRI_OK)
+        return 1;
+    raise(SIGKILL);
+    return 2;
+}
+
+/* Nobody waits for what the dead held but the owner, who drains, or wants the pages back. */
+static void what_the_dead_held_is_drained_and_reused(void **state) {
+    (void)state;
+    struct tri_error err = {0};
+    struct tri_arena *owner = make_shared(4 * MIB);
+    tri_handle a = allocate(owner, 4 * MIB, "all of it"), b = TRI_HANDLE_NONE;
+    assert_true(WIFSIGNALED(in_another_process(owner, die_reading, a)));
+    assert_ok(tri_arena_drain(owner, 2000000000u, &err));
+    assert_true(WIFSIGNALED(in_another_process(owner, die_reading, a)));
+    assert_ok(tri_arena_free_shared(owner, a, &err));
+    tri_status status = TRI_NO_MEMORY;
+    for (uint32_t i = 0; i < 2000000u && status == TRI_NO_MEMORY; i++)
+        status = tri_arena_allocate_shared(owner, 4 * MIB, &b, &err);
+    assert_int_equal(status, TRI_OK);
+    tri_arena_destroy(&owner);
+}
+
 /* Writes random bytes over everything that it got: payload, table and synchronizer. */
 static int scribble(struct tri_arena *peer, tri_handle region) {
     uint64_t random = 99, *control = (uint64_t *)(void *)peer->control.bytes + 1024;
@@ -389,6 +430,8 @@ int main(void) {
         cmocka_unit_test(no_damaged_message_is_mapped),
         cmocka_unit_test(a_failed_import_leaves_nothing),
         cmocka_unit_test(another_process_writes_and_one_dies_writing),
+        cmocka_unit_test(regions_behind_one_in_the_making_are_listed),
+        cmocka_unit_test(what_the_dead_held_is_drained_and_reused),
         cmocka_unit_test(a_hostile_peer_spoils_bytes_and_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
