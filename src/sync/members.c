@@ -30,13 +30,14 @@ bool trii_members_dead(const struct tri_sync *sync, uint32_t index, uint64_t ide
 }
 
 bool trii_members_bury_dead(struct tri_sync *sync) {
-    bool made = false;
+    struct trii_dead dead;
+    trii_dead_begin(&dead, sync);
     for (uint32_t i = 1; i < TRII_MEMBERS; i++) {
         uint64_t identity = trii_load_acquire(&sync->head->members[i]);
-        if (identity && trii_members_dead(sync, i, identity) && trii_sync_sweep(sync, i, identity))
-            made = true;
+        if (identity && trii_members_dead(sync, i, identity))
+            trii_dead_add(&dead, i, identity);
     }
-    return made;
+    return trii_dead_sweep(&dead);
 }
 
 static uint32_t enter(struct tri_sync *sync) {
@@ -54,8 +55,11 @@ static uint32_t enter(struct tri_sync *sync) {
 
 void trii_members_part(struct tri_sync *sync) {
     uint32_t index = trii_member_of(trii_load_relaxed(&sync->me));
+    struct trii_dead self;
     trii_store_seq_cst(&sync->me, 0);
-    (void)trii_sync_sweep(sync, index, trii_load_acquire(&sync->head->members[index]));
+    trii_dead_begin(&self, sync);
+    trii_dead_add(&self, index, trii_load_acquire(&sync->head->members[index]));
+    (void)trii_dead_sweep(&self);
 }
 
 /* First use in this process, or in a forked child: it owns nothing and gets a number of its own. Threads may meet here;

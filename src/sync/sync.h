@@ -144,8 +144,6 @@ void trii_sync_lower_flags(struct tri_sync *sync, uint32_t region);
 bool trii_sync_recover(struct tri_sync *sync, uint32_t region);
 /* The same, but at most each few milliseconds. */
 bool trii_sync_recover_sometimes(struct tri_sync *sync, uint32_t region);
-/* Takes away all that member `index`, who was `identity`, left; false when some of it is for another to finish. */
-bool trii_sync_sweep(struct tri_sync *sync, uint32_t index, uint64_t identity);
 
 /* Becomes the one who tells why `region` is poisoned, until it stores 0 into `writing`; a teller who died is replaced. */
 bool trii_sync_begin_telling(struct tri_sync *sync, uint32_t region, uint64_t me);

@@ -261,6 +261,32 @@ static void a_reused_pid_inherits_nothing(void **state) {
     bury(&child);
 }
 
+/* Nobody waits for any of them; one look takes all their traces away. */
+static void a_table_full_of_dead_is_emptied_by_one_look(void **state) {
+    struct tri_sync *sync = *state;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    waitpid(pid, NULL, 0);
+    for (uint32_t i = 2; i < 2 + REGIONS * TRII_SLOTS; i++) { /* all but a few places, and all slots */
+        uint64_t bits = trii_slot_bits((uint64_t)i << TRII_MEMBER_SHIFT, TRII_SLOT_READING, GPU);
+        trii_store_relaxed(&sync->head->members[i], (uint64_t)pid | (uint64_t)i << 22);
+        assert_int_not_equal(trii_sync_take_slot(sync, i % REGIONS, bits), 0);
+    }
+    uint64_t writer = trii_word_bits((uint64_t)2 << TRII_MEMBER_SHIFT, TRII_WORD_SHARED, GPU);
+    trii_or_seq_cst(&trii_cell(sync, 0)->word, writer);
+    assert_int_equal(tri_sync_state(sync, 7), TRI_SYNC_GPU_READING);
+    assert_true(trii_sync_look_for_dead(sync));
+    for (uint32_t region = 0; region < REGIONS; region++) {
+        tri_claim claim;
+        assert_int_equal(tri_sync_state(sync, region), TRI_SYNC_IDLE);
+        assert_ok(tri_sync_try_acquire_write(sync, region, HOST, &claim, &err));
+        assert_ok(tri_sync_release(sync, claim, &err));
+    }
+    for (uint32_t i = 2; i < TRII_MEMBERS; i++)
+        assert_int_equal(trii_load_relaxed(&sync->head->members[i]), 0);
+}
+
 /* A peer may write anything into the shared part: whatever we answer, we stay within our memory and come back. */
 static void a_scribbling_peer_harms_no_memory(void **state) {
     struct tri_sync *sync = *state;
@@ -307,6 +333,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_forked_child_owns_nothing, make, unmake),
         cmocka_unit_test(a_childs_private_copy_recovers),
         cmocka_unit_test_setup_teardown(a_reused_pid_inherits_nothing, make, unmake),
+        cmocka_unit_test_setup_teardown(a_table_full_of_dead_is_emptied_by_one_look, make, unmake),
         cmocka_unit_test_setup_teardown(a_scribbling_peer_harms_no_memory, make, unmake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
