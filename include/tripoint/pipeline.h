@@ -13,6 +13,10 @@
  * operation can; otherwise a region of the pipeline's own gets fresh pages behind it, and a
  * caller's handle is an error that says so.
  *
+ * Memory that a pipeline makes for itself is shared by names whose values are never needed at the same time: one region
+ * of the arena, with one word and one lock, holds one layout after another. Inputs are never shared, results never lost,
+ * and a caller's handle is never shared at all. "alias": false in the text, or tri_pipeline_set_alias(), keeps names apart.
+ *
  * Ownership: objects belong to who created them; destroy plans and pipelines before their runtime.
  * Threads:   a plan or pipeline runs one frame at a time; different plans may run at once.
  * Errors:    a failed stage poisons what it was writing, releases every claim, and the error names
@@ -100,6 +104,69 @@ struct tri_stage_report {
 };
 TRI_API bool tri_plan_report(const struct tri_plan *plan, size_t index, struct tri_stage_report *out);
 
+/* ---- looking at a plan: needs no engine, changes nothing -------------------------------------------------------- */
+
+/** Instead of a stage's number: none. */
+#define TRI_STAGE_NONE SIZE_MAX
+
+/** How much of each there is. */
+struct tri_plan_info {
+    size_t stage_count, value_count, block_count;
+    uint64_t block_bytes; /**< of all blocks */
+    uint64_t apart_bytes; /**< what they would be if no two names shared one */
+    bool alias;           /**< sharing is on */
+};
+
+/** A block of memory: one region of the arena. */
+struct tri_plan_block {
+    char label[TRI_LABEL_BYTES]; /**< the region's name; "a+b" when two share it */
+    tri_handle handle;
+    uint64_t size_bytes;         /**< what its largest value needs; a region has whole pages */
+    bool callers;                /**< a handle that was given, not memory of the planner's */
+};
+
+/** What a region holds at one point: the bytes are needed from made_by to last_read_by. */
+struct tri_plan_value {
+    const char *region;      /**< by name */
+    size_t block;            /**< where it lies */
+    struct tri_layout layout;
+    uint64_t size_bytes;
+    size_t made_by;          /**< a stage; TRI_STAGE_NONE: it is there before the first */
+    size_t last_read_by;     /**< a stage; TRI_STAGE_NONE: none reads it */
+    bool is_input, is_result; /**< a pipeline's: filled before the first stage; read after the last */
+};
+
+struct tri_plan_operand {
+    const char *name;       /**< the operation's word for it */
+    enum tri_access access; /**< READ: an input; WRITE: an output */
+    size_t value;
+    bool by_kind;           /**< the stage had left it out */
+};
+
+/** Each region that a stage touches is claimed once. */
+struct tri_plan_claim {
+    size_t block;
+    enum tri_access access;
+    bool overwrites; /**< the planner's own and only written: what was there, poison too, does not matter */
+};
+
+struct tri_plan_stage {
+    const char *name;
+    const char *operation;
+    enum tri_technology technology;
+    bool in_place; /**< its first output replaces its first input */
+    size_t operand_count;
+    struct tri_plan_operand operands[TRI_STAGE_OPERANDS_MAX];
+    size_t claim_count;
+    struct tri_plan_claim claims[TRI_STAGE_OPERANDS_MAX];
+};
+
+/** Each of these fills *out, or leaves it and returns false past the last one. Texts live as long as the plan. */
+TRI_API bool tri_plan_info(const struct tri_plan *plan, struct tri_plan_info *out);
+TRI_API bool tri_plan_stage(const struct tri_plan *plan, size_t index, struct tri_plan_stage *out);
+TRI_API bool tri_plan_value(const struct tri_plan *plan, size_t index, struct tri_plan_value *out);
+TRI_API bool tri_plan_block(const struct tri_plan *plan, size_t index, struct tri_plan_block *out);
+
 /** Plan, run, destroy in one call (the `executeZeroCopy` of the asked interface). A copy between stages is
  * TRI_COPY_REFUSED. */
 TRI_API TRI_MUST_USE tri_status tri_execute_zero_copy(struct tri_runtime *runtime, const struct tri_stage *stages,
@@ -120,6 +187,8 @@ TRI_API void tri_pipeline_destroy(struct tri_pipeline **pipeline);
 /** Overrides a parameter: "resize.width=256"; the stage by name or by number from 0. Before tri_pipeline_plan(). */
 TRI_API TRI_MUST_USE tri_status tri_pipeline_set(struct tri_pipeline *pipeline, const char *assignment,
                                                  struct tri_error *err);
+/** Whether names may share memory (they may unless the text says "alias": false). Another answer than before unplans. */
+TRI_API void tri_pipeline_set_alias(struct tri_pipeline *pipeline, bool alias);
 /** States what will be put into an input of the pipeline. Before tri_pipeline_plan(); later it unplans. */
 TRI_API TRI_MUST_USE tri_status tri_pipeline_set_input(struct tri_pipeline *pipeline, const char *region,
                                                        const struct tri_layout *layout, struct tri_error *err);
@@ -129,7 +198,8 @@ TRI_API TRI_MUST_USE tri_status tri_pipeline_plan(struct tri_pipeline *pipeline,
 TRI_API TRI_MUST_USE tri_status tri_pipeline_prepare(struct tri_pipeline *pipeline, struct tri_error *err);
 TRI_API TRI_MUST_USE tri_status tri_pipeline_run(struct tri_pipeline *pipeline, const struct tri_run_params *params,
                                                  struct tri_error *err);
-/** The handle and final layout of a named region, after tri_pipeline_plan(). `layout` may be NULL. */
+/** The handle and final layout of a named region, after tri_pipeline_plan(). `layout` may be NULL. TRI_INVALID_ARGUMENT
+ * for one whose memory another name overwrites before the end. */
 TRI_API TRI_MUST_USE tri_status tri_pipeline_region(struct tri_pipeline *pipeline, const char *region,
                                                     tri_handle *out, struct tri_layout *layout,
                                                     struct tri_error *err);
@@ -137,6 +207,18 @@ TRI_API TRI_MUST_USE tri_status tri_pipeline_region(struct tri_pipeline *pipelin
 TRI_API const char *tri_pipeline_input(const struct tri_pipeline *pipeline);
 TRI_API const char *tri_pipeline_output(const struct tri_pipeline *pipeline);
 TRI_API const char *tri_pipeline_name(const struct tri_pipeline *pipeline);
+/** The plan, for tri_plan_info() and its like; NULL before tri_pipeline_plan(). The pipeline's own: it goes when the
+ * pipeline is unplanned. */
+TRI_API const struct tri_plan *tri_pipeline_planned(const struct tri_pipeline *pipeline);
+/** An input by number, in the text's order, and what may be put there; false past the last. */
+struct tri_pipeline_input {
+    const char *region;
+    enum tri_kind kind;
+    bool any_dtype;       /**< else only `dtype` will do */
+    enum tri_dtype dtype;
+    uint64_t channels;    /**< images; 0: any */
+};
+TRI_API bool tri_pipeline_input_at(const struct tri_pipeline *pipeline, size_t index, struct tri_pipeline_input *out);
 TRI_API bool tri_pipeline_report(const struct tri_pipeline *pipeline, size_t index, struct tri_stage_report *out);
 
 /* ---- ZeroCopyImagePipeline ---------------------------------------------------------------- */

@@ -22,6 +22,7 @@ void trii_flow_finish(struct trii_flow *flow) {
     trii_free(flow->stages);
     trii_free(flow->values);
     trii_free(flow->slots);
+    trii_free(flow->blocks);
     *flow = (struct trii_flow){0};
 }
 

@@ -2,12 +2,12 @@
  * The flow of values through a pipeline: which stage makes what, who reads it, and where it lies.
  *
  * A *region* here is a name. It holds one *value* after another, each made by a stage (or there before the first
- * stage). A value lies in a *slot*, which becomes a region of the arena. A name has one slot as long as each stage
- * that writes it may overwrite what is there; a stage that reads the name's value and can't work in place gets another
- * slot behind the same name.
+ * stage). A value lies in a *slot*. A name has one slot as long as each stage that writes it may overwrite what is
+ * there; a stage that reads the name's value and can't work in place gets another slot behind the same name. Slots of
+ * the planner's own whose values are never needed at the same time share a *block*, which becomes a region of the arena.
  *
- * Two passes: trii_flow_bind() needs names and kinds only and is done once; trii_flow_infer() works out layouts and
- * sizes and is done again whenever an input's layout changes. Neither needs an engine or memory of the arena.
+ * Two passes: trii_flow_bind() needs names and kinds only and is done once; trii_flow_infer() works out layouts,
+ * sizes and blocks and is done again whenever an input's layout changes. Neither needs an engine or memory of the arena.
  *
  * Ownership: a flow owns everything it points to but operations. {0} is an empty flow.
  */
@@ -26,6 +26,7 @@ struct trii_flow_region {
     char name[TRI_LABEL_BYTES];
     struct trii_spot spot;    /* where the text first names it; line 0 without a text */
     bool owned;               /* the planner's own: another slot may be put behind the name */
+    bool output;              /* what it holds at the end is a result of the pipeline */
     bool input;               /* holds a value before the first stage, whose layout is `layout` */
     bool bindable;            /* an input that an operand may be bound to by kind */
     bool known;               /* inputs: the whole layout is known, not just its kind */
@@ -57,12 +58,21 @@ struct trii_flow_value {
     uint32_t stage; /* that makes it; TRII_FLOW_NONE: there before the first */
     enum tri_kind kind;
     struct tri_layout layout; /* inferred */
+    uint64_t bytes;           /* inferred: what the layout needs */
+    uint32_t last;            /* inferred: the last stage that reads it; TRII_FLOW_NONE: none does */
     bool mark;                /* scratch */
 };
 
 struct trii_flow_slot {
     uint32_t region;
     uint64_t bytes; /* inferred: the most that any of its values needs */
+    uint32_t block; /* inferred */
+};
+
+/* Memory: one slot, or several of the planner's own that take turns. */
+struct trii_flow_block {
+    uint64_t bytes; /* of its largest slot */
+    uint32_t slot;  /* its first */
 };
 
 struct trii_flow {
@@ -75,6 +85,9 @@ struct trii_flow {
     size_t value_count;
     struct trii_flow_slot *slots;
     size_t slot_count;
+    bool apart; /* every slot is to be a block of its own */
+    struct trii_flow_block *blocks;
+    size_t block_count;
 };
 
 void trii_flow_finish(struct trii_flow *flow);
@@ -92,8 +105,16 @@ tri_status trii_flow_set_param(struct trii_flow_stage *stage, const struct tri_p
 
 /* Binds every operand to a value and every value to a slot. TRI_BAD_PIPELINE says what does not fit. */
 tri_status trii_flow_bind(struct trii_flow *flow, struct tri_error *err);
-/* Fills layouts and slot sizes of a bound flow. */
+/* Fills layouts and slot sizes of a bound flow, and the blocks. */
 tri_status trii_flow_infer(struct trii_flow *flow, struct tri_error *err);
+/* Its last step: which slots share memory (alias.c). */
+tri_status trii_flow_share(struct trii_flow *flow, struct tri_error *err);
+/* "a+b": the names whose slots lie in a block. Writes into `text` and returns it. */
+char *trii_flow_label(const struct trii_flow *flow, uint32_t block, char *text, size_t text_bytes);
+/* The block in which a value lies. */
+uint32_t trii_flow_block_of(const struct trii_flow *flow, uint32_t value);
+/* Are a value's bytes still there after the last stage? */
+bool trii_flow_survives(const struct trii_flow *flow, uint32_t value);
 
 /* Fails with `cutout.json:8:5: stage "resize": <sentence>`, as far as place and stage are known. */
 tri_status trii_flow_fail(const struct trii_flow *flow, const struct trii_flow_stage *stage, struct tri_error *err,

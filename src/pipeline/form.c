@@ -235,6 +235,7 @@ static tri_status read_outputs(struct trii_json *json, struct trii_form *form, c
             return trii_json_wrong(json, "no stage writes the region \"%s\"; %s", name,
                                    trii_words_known(list, name, known, count));
         form->outputs[form->output_count++] = region;
+        form->flow.regions[region].output = true;
         trii_json_leave(json);
     }
     return TRI_OK;
@@ -461,6 +462,13 @@ static tri_status read_titles(struct trii_json *json, struct trii_form *form, co
             status = trii_json_wrong(json, "expected a text, not %s", trii_json_type(value));
         trii_json_leave(json);
     }
+    value = status == TRI_OK ? trii_json_enter_optional(json, root, "alias") : NULL;
+    if (value) {
+        if (!json_is_boolean(value))
+            status = trii_json_wrong(json, "expected true or false, not %s", trii_json_type(value));
+        form->flow.apart = json_is_false(value);
+        trii_json_leave(json);
+    }
     return status;
 }
 
@@ -505,7 +513,7 @@ static tri_status check_inputs_are_read(struct trii_json *json, const struct tri
 }
 
 static tri_status read_root(struct trii_json *json, struct trii_form *form, const json_t *root) {
-    static const char *const keys[] = {"name", "summary", "inputs", "outputs", "regions", "stages"};
+    static const char *const keys[] = {"name", "summary", "alias", "inputs", "outputs", "regions", "stages"};
     if (!json_is_object(root))
         return trii_json_wrong(json, "expected a pipeline, an object, not %s", trii_json_type(root));
     tri_status status = trii_json_keys(json, root, keys, COUNT(keys));

@@ -8,7 +8,7 @@
 
 static tri_status grow_slot(struct trii_flow *flow, const struct trii_flow_stage *stage, uint32_t value,
                             struct tri_error *err) {
-    const struct trii_flow_value *v = &flow->values[value];
+    struct trii_flow_value *v = &flow->values[value];
     const struct trii_flow_region *region = &flow->regions[v->region];
     struct trii_flow_slot *slot = &flow->slots[v->slot];
     struct tri_error cause = {0};
@@ -22,6 +22,7 @@ static tri_status grow_slot(struct trii_flow *flow, const struct trii_flow_stage
                               "region \"%s\" has %llu bytes, %s needs %llu: allocate a larger one", region->name,
                               (unsigned long long)region->capacity_bytes,
                               tri_layout_format(&v->layout, text, sizeof text), (unsigned long long)bytes);
+    v->bytes = bytes;
     slot->bytes = trii_max_u64(slot->bytes, bytes);
     return TRI_OK;
 }
@@ -96,5 +97,5 @@ tri_status trii_flow_infer(struct trii_flow *flow, struct tri_error *err) {
     tri_status status = infer_inputs(flow, err);
     for (size_t s = 0; status == TRI_OK && s < flow->stage_count; s++)
         status = infer_stage(flow, &flow->stages[s], checked, err);
-    return status;
+    return status == TRI_OK ? trii_flow_share(flow, err) : status;
 }

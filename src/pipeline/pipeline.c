@@ -18,13 +18,13 @@
 struct tri_pipeline {
     struct tri_runtime *runtime;
     struct trii_form form;
-    tri_handle *handles; /* one a slot; NULL until planned */
+    tri_handle *handles; /* one a block; NULL until planned */
     struct tri_plan *plan;
 };
 
 static void free_regions(struct tri_pipeline *pipeline) {
     struct tri_arena *arena = tri_runtime_arena(pipeline->runtime);
-    for (size_t i = 0; pipeline->handles && i < pipeline->form.flow.slot_count; i++)
+    for (size_t i = 0; pipeline->handles && i < pipeline->form.flow.block_count; i++)
         if (pipeline->handles[i] != TRI_HANDLE_NONE)
             (void)!tri_arena_free_shared(arena, pipeline->handles[i], NULL); /* gone already when the user freed it */
     trii_free(pipeline->handles);
@@ -116,6 +116,13 @@ static bool holds_already(const struct tri_pipeline *pipeline, const char *regio
            tri_layout_equal(&known->layout, layout);
 }
 
+void tri_pipeline_set_alias(struct tri_pipeline *pipeline, bool alias) {
+    if (!pipeline || pipeline->form.flow.apart == !alias)
+        return;
+    unplan(pipeline);
+    pipeline->form.flow.apart = !alias;
+}
+
 tri_status tri_pipeline_set_input(struct tri_pipeline *pipeline, const char *region, const struct tri_layout *layout,
                                   struct tri_error *err) {
     if (!pipeline || !region || !layout)
@@ -134,13 +141,15 @@ tri_status tri_pipeline_set_input(struct tri_pipeline *pipeline, const char *reg
 static tri_status allocate_regions(struct tri_pipeline *pipeline, struct tri_error *err) {
     const struct trii_flow *flow = &pipeline->form.flow;
     struct tri_arena *arena = tri_runtime_arena(pipeline->runtime);
-    pipeline->handles = trii_calloc(flow->slot_count, sizeof *pipeline->handles);
+    pipeline->handles = trii_calloc(flow->block_count, sizeof *pipeline->handles);
     if (!pipeline->handles)
-        return trii_fail(err, TRI_NO_MEMORY, "%s: no memory for %zu handles", pipeline->form.name, flow->slot_count);
-    for (size_t i = 0; i < flow->slot_count; i++) {
-        const struct trii_flow_region *region = &flow->regions[flow->slots[i].region];
-        const struct tri_region_params params = {
-            .struct_bytes = sizeof params, .size_bytes = flow->slots[i].bytes, .label = region->name};
+        return trii_fail(err, TRI_NO_MEMORY, "%s: no memory for %zu handles", pipeline->form.name, flow->block_count);
+    for (uint32_t i = 0; i < flow->block_count; i++) {
+        const struct trii_flow_region *region = &flow->regions[flow->slots[flow->blocks[i].slot].region];
+        char label[TRI_LABEL_BYTES];
+        const struct tri_region_params params = {.struct_bytes = sizeof params,
+                                                 .size_bytes = flow->blocks[i].bytes,
+                                                 .label = trii_flow_label(flow, i, label, sizeof label)};
         tri_status status = tri_region_allocate(arena, &params, &pipeline->handles[i], err);
         if (status == TRI_OK && region->input)
             status = tri_region_set_layout(arena, pipeline->handles[i], &region->layout, err);
@@ -199,10 +208,19 @@ tri_status tri_pipeline_region(struct tri_pipeline *pipeline, const char *region
     if (!pipeline->plan)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "%s: \"%s\" has no memory before tri_pipeline_plan()",
                          pipeline->form.name, region);
-    const struct trii_flow_value *value = &pipeline->form.flow.values[pipeline->form.flow.regions[found].value];
-    *out = pipeline->handles[value->slot];
+    const struct trii_flow *flow = &pipeline->form.flow;
+    uint32_t value = flow->regions[found].value;
+    if (!trii_flow_survives(flow, value)) {
+        char label[TRI_LABEL_BYTES];
+        return trii_fail(err, TRI_INVALID_ARGUMENT,
+                         "%s: \"%s\" shares memory (%s) and is overwritten before the end; make it an output, or say "
+                         "\"alias\": false",
+                         pipeline->form.name, region,
+                         trii_flow_label(flow, trii_flow_block_of(flow, value), label, sizeof label));
+    }
+    *out = pipeline->handles[trii_flow_block_of(flow, value)];
     if (layout)
-        *layout = value->layout;
+        *layout = flow->values[value].layout;
     return TRI_OK;
 }
 
@@ -216,6 +234,22 @@ const char *tri_pipeline_output(const struct tri_pipeline *pipeline) {
 
 const char *tri_pipeline_name(const struct tri_pipeline *pipeline) {
     return pipeline ? pipeline->form.name : "";
+}
+
+const struct tri_plan *tri_pipeline_planned(const struct tri_pipeline *pipeline) {
+    return pipeline ? pipeline->plan : NULL;
+}
+
+bool tri_pipeline_input_at(const struct tri_pipeline *pipeline, size_t index, struct tri_pipeline_input *out) {
+    if (!pipeline || !out || index >= pipeline->form.input_count)
+        return false;
+    const struct trii_form_input *input = &pipeline->form.inputs[index];
+    *out = (struct tri_pipeline_input){.region = pipeline->form.flow.regions[input->region].name,
+                                       .kind = input->kind,
+                                       .any_dtype = input->any_dtype,
+                                       .dtype = input->dtype,
+                                       .channels = input->channels};
+    return true;
 }
 
 bool tri_pipeline_report(const struct tri_pipeline *pipeline, size_t index, struct tri_stage_report *out) {

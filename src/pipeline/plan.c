@@ -41,7 +41,7 @@ static tri_status build_stage(struct tri_plan *plan, const struct trii_flow *flo
         struct trii_operand *operand = &to->stage.operands[k];
         operand->info = info;
         operand->layout = value->layout;
-        tri_status status = trii_arena_resolve(plan->arena, handles[value->slot], &operand->region, err);
+        tri_status status = trii_arena_resolve(plan->arena, handles[flow->slots[value->slot].block], &operand->region, err);
         if (status != TRI_OK)
             return trii_error_place(err, status, NULL, from->name, flow->regions[value->region].name);
         operand->region.label = flow->regions[value->region].name; /* lives as long as the plan */
@@ -59,6 +59,8 @@ tri_status trii_plan_build(struct tri_runtime *runtime, const struct trii_flow *
         return trii_fail(err, TRI_NO_MEMORY, "no memory for a plan");
     plan->runtime = runtime;
     plan->arena = tri_runtime_arena(runtime);
+    plan->flow = flow;
+    plan->handles = handles;
     plan->count = flow->stage_count;
     plan->stages = trii_calloc(plan->count, sizeof *plan->stages);
     plan->lines = trii_calloc(2 * (size_t)TRII_LEDGER_LINES, sizeof *plan->lines);
@@ -82,9 +84,10 @@ void tri_plan_destroy(struct tri_plan **plan) {
     (void)!trii_late_settle(&p->late, TRI_FOREVER, NULL);
     for (size_t i = 0; p->stages && i < p->count; i++)
         trii_task_release(&p->stages[i].task);
-    if (p->flow)
-        trii_flow_finish(p->flow);
-    trii_free(p->flow);
+    if (p->own_flow)
+        trii_flow_finish(p->own_flow);
+    trii_free(p->own_flow);
+    trii_free(p->own_handles);
     trii_free(p->stages);
     trii_free(p->lines);
     trii_free(p);

@@ -56,10 +56,13 @@ struct tri_plan {
     _Atomic uint32_t running;
     struct trii_late late;
     struct tri_ledger_line *lines; /* the ledger before a stage and after it, for require_zero_copy */
-    struct trii_flow *flow;        /* owned when made by tri_plan_create(), else NULL */
+    const struct trii_flow *flow;
+    const tri_handle *handles;     /* borrowed with the flow, or `own_handles` */
+    struct trii_flow *own_flow;    /* of tri_plan_create() only, else NULL */
+    tri_handle *own_handles;
 };
 
-/* `handles[i]` is the region behind slot i of the flow. */
+/* `handles[i]` is the region behind block i of the flow; the array lives as long as the flow does. */
 tri_status trii_plan_build(struct tri_runtime *runtime, const struct trii_flow *flow, const tri_handle *handles,
                            struct tri_plan **out, struct tri_error *err);
 /* Opens the engines that are needed and prepares every stage, technologies side by side. Does nothing when done. */

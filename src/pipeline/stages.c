@@ -116,13 +116,16 @@ static tri_status fill_flow(struct tri_arena *arena, struct trii_flow *flow, con
 
 static tri_status build(struct tri_runtime *runtime, const struct trii_flow *flow, struct tri_plan **out,
                         struct tri_error *err) {
-    tri_handle *handles = trii_calloc(flow->slot_count, sizeof *handles);
+    tri_handle *handles = trii_calloc(flow->block_count, sizeof *handles);
     if (!handles)
-        return trii_fail(err, TRI_NO_MEMORY, "no memory for a plan of %zu regions", flow->slot_count);
-    for (size_t i = 0; i < flow->slot_count; i++)
-        handles[i] = flow->regions[flow->slots[i].region].handle;
+        return trii_fail(err, TRI_NO_MEMORY, "no memory for a plan of %zu regions", flow->block_count);
+    for (size_t i = 0; i < flow->block_count; i++)
+        handles[i] = flow->regions[flow->slots[flow->blocks[i].slot].region].handle;
     tri_status status = trii_plan_build(runtime, flow, handles, out, err);
-    trii_free(handles);
+    if (status == TRI_OK)
+        (*out)->own_handles = handles;
+    else
+        trii_free(handles);
     return status;
 }
 
@@ -143,7 +146,7 @@ tri_status tri_plan_create(struct tri_runtime *runtime, const struct tri_stage *
         trii_free(flow);
         return status;
     }
-    plan->flow = flow;
+    plan->own_flow = flow;
     status = trii_plan_prepare(plan, err);
     if (status != TRI_OK) {
         tri_plan_destroy(&plan);
