@@ -22,6 +22,7 @@ static const char help_text[] =
     "OUTPUT appears whole or not at all.\n\n"
     "  -o, --output FILE        where the result goes; required\n"
     "      --set STAGE.KEY=V    change a parameter of a stage, e.g. --set resize.width=256; may be repeated\n"
+    "      --no-alias           every region gets memory of its own (see `tripoint plan`)\n"
     "      --require-zero-copy  fail when anything is copied between stages\n"
     "      --background RRGGBB  what shows through transparent pixels in a JPEG (default 000000)\n"
     "      --quality N          JPEG quality, 1 to 100 (default 90)\n"
@@ -59,7 +60,7 @@ static bool parse_quality(const char *text, uint32_t *quality) {
     return true;
 }
 
-enum { OPT_SET = 256, OPT_ZERO_COPY, OPT_BACKGROUND, OPT_QUALITY, OPT_NO_OVERWRITE, OPT_JSON, OPT_QUIET };
+enum { OPT_SET = 256, OPT_NO_ALIAS, OPT_ZERO_COPY, OPT_BACKGROUND, OPT_QUALITY, OPT_NO_OVERWRITE, OPT_JSON, OPT_QUIET };
 
 /* 0 go on, -1 help was asked, else an exit code. */
 static int take_option(int c, struct run_options *o) {
@@ -71,6 +72,9 @@ static int take_option(int c, struct run_options *o) {
         if (o->set_count == RUN_SETS_MAX)
             return cli_usage("run", "more than %d --set", RUN_SETS_MAX);
         o->sets[o->set_count++] = optarg;
+        return 0;
+    case OPT_NO_ALIAS:
+        o->no_alias = true;
         return 0;
     case OPT_ZERO_COPY:
         o->require_zero_copy = true;
@@ -104,6 +108,7 @@ static int parse(int argc, char **argv, struct run_options *o) {
     static const struct option options[] = {
         {"output", required_argument, NULL, 'o'},
         {"set", required_argument, NULL, OPT_SET},
+        {"no-alias", no_argument, NULL, OPT_NO_ALIAS},
         {"require-zero-copy", no_argument, NULL, OPT_ZERO_COPY},
         {"background", required_argument, NULL, OPT_BACKGROUND},
         {"quality", required_argument, NULL, OPT_QUALITY},
@@ -191,6 +196,8 @@ static tri_status open_all(struct run *run, struct tri_error *err) {
         status = tri_pipeline_load(run->runtime, run->options.pipeline, &run->pipeline, err);
     for (size_t i = 0; status == TRI_OK && i < run->options.set_count; i++)
         status = tri_pipeline_set(run->pipeline, run->options.sets[i], err);
+    if (status == TRI_OK && run->options.no_alias)
+        tri_pipeline_set_alias(run->pipeline, false);
     if (status == TRI_OK)
         status = tri_image_open_file(run->options.input, &run->image, err);
     if (status == TRI_OK) {

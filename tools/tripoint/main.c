@@ -13,6 +13,7 @@ static const struct {
     const char *summary;
 } verbs[] = {
     {"run", cmd_run, "run a pipeline on an image"},
+    {"plan", cmd_plan, "show what a pipeline would do: stages, memory, lifetimes"},
     {"doctor", cmd_doctor, "what works on this machine, and what is really zero-copy here"},
     {"ops", cmd_ops, "list the operations, their operands, parameters and engines"},
     {"serve", cmd_serve, "serve an arena to other processes until Ctrl-C"},
@@ -63,5 +64,5 @@ int main(int argc, char **argv) {
         help(stderr);
         return tri_status_exit_code(TRI_INVALID_ARGUMENT);
     }
-    return cli_usage("", "there is no verb '%s'; there are run, doctor, ops, serve and ls", verb);
+    return cli_usage("", "there is no verb '%s'; there are run, plan, doctor, ops, serve and ls", verb);
 }

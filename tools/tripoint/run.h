@@ -10,7 +10,7 @@ struct run_options {
     const char *pipeline, *input, *output;
     const char *sets[RUN_SETS_MAX];
     size_t set_count;
-    bool require_zero_copy, json, quiet;
+    bool require_zero_copy, no_alias, json, quiet;
     struct tri_image_encode_params encode;
 };
 
