@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -343,6 +344,32 @@ void *trii_sys_library(const char *path, char *why, size_t why_bytes) {
         snprintf(why, why_bytes, "%s", words ? words : "the loader gave no reason");
     }
     return library;
+}
+
+struct nth_library {
+    size_t left;
+    char path[PATH_MAX];
+};
+
+static int take_nth(struct dl_phdr_info *info, size_t bytes, void *user) {
+    struct nth_library *nth = user;
+    (void)bytes;
+    if (nth->left-- > 0)
+        return 0;
+    snprintf(nth->path, sizeof nth->path, "%s", info->dlpi_name);
+    return 1;
+}
+
+/* One at a time, because the loader must not be called from within its own walk. What another thread loads or closes
+ * meanwhile may be missed: that is its own affair. */
+void trii_sys_keep_libraries(void) {
+    struct nth_library nth = {0};
+    for (size_t i = 0; nth.left = i, dl_iterate_phdr(take_nth, &nth) == 1; i++)
+        if (nth.path[0] == '/') {
+            void *again = dlopen(nth.path, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+            if (again)
+                dlclose(again); /* the reference, not the library */
+        }
 }
 
 bool trii_sys_symbol(void *library, const char *name, void *slot) {

@@ -130,6 +130,9 @@ uint32_t trii_sys_processors(void);
 /* ---- libraries ---- */
 /* dlopen(RTLD_NOW | RTLD_LOCAL); never closed again. On failure `why` holds the loader's words. */
 void *trii_sys_library(const char *path, char *why, size_t why_bytes);
+/* Every library that is loaded now stays until the process ends, whoever closes it: threads that an engine's library
+ * started may still run its plugins' code, or be about to close them, when the engine has been closed. */
+void trii_sys_keep_libraries(void);
 /* Stores the address of `name` into the function pointer at `slot`; false when there is none. */
 bool trii_sys_symbol(void *library, const char *name, void *slot);
 

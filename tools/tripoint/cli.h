@@ -9,6 +9,15 @@
 
 #include <tripoint/tripoint.h>
 
+/* Sanitizers look for leaks when a process ends: theirs tears everything down and exits. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CLI_IS_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define CLI_IS_SANITIZED 1
+#endif
+#endif
+
 int cmd_run(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);

@@ -274,19 +274,10 @@ static void tear_down(struct run *run) {
     tri_cancel_destroy(&run->cancel);
 }
 
-/* Sanitizers look for leaks when a process ends: theirs are torn down. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MUST_TEAR_DOWN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define MUST_TEAR_DOWN 1
-#endif
-#endif
-
 /* The output is in place: what is left is memory and threads, which the kernel takes back sooner than the engines give
  * them back (docs/decisions/0003-leaving-without-tearing-down.md). */
 static void leave(const struct run *run, int code) {
-#ifndef MUST_TEAR_DOWN
+#ifndef CLI_IS_SANITIZED
     tri_runtime_settle(run->runtime);
     if (fflush(NULL) == 0)
         _exit(code);

@@ -42,6 +42,18 @@ static void occupy_closed(void) {
             (void)open("/dev/null", useless[fd]); /* the lowest free number: this one */
 }
 
+/* Ends the process, but not by exit(): that would run the destructors of the engines' libraries, and threads which these
+ * libraries started may still be running in them. Sanitizers report at exit. */
+static int leave(int code) {
+    int lost = cli_flush();
+    code = code ? code : lost;
+#ifndef CLI_IS_SANITIZED
+    fflush(NULL);
+    _exit(code);
+#endif
+    return code;
+}
+
 int main(int argc, char **argv) {
     occupy_closed();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, told like any other */
@@ -56,10 +68,8 @@ int main(int argc, char **argv) {
         return cli_flush();
     }
     for (size_t i = 0; i < VERB_COUNT; i++)
-        if (strcmp(verb, verbs[i].name) == 0) {
-            int code = verbs[i].run(argc - 1, argv + 1), lost = cli_flush();
-            return code ? code : lost;
-        }
+        if (strcmp(verb, verbs[i].name) == 0)
+            return leave(verbs[i].run(argc - 1, argv + 1));
     if (!verb[0]) {
         help(stderr);
         return tri_status_exit_code(TRI_INVALID_ARGUMENT);

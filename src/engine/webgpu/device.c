@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/atomic.h"
 #include "base/status.h"
+#include "base/sys.h"
 #include "base/text.h"
 
 #include <stdio.h>
@@ -320,6 +321,8 @@ void trii_gpu_close_device(struct trii_gpu *gpu) {
     trii_gpu_settle_loss(gpu);
     if (lost && gpu->device)
         keep_lost_device(gpu);
+    if (gpu->instance)
+        trii_sys_keep_libraries(); /* the instance closes the loader and drivers, in which threads may still run */
     if (gpu->queue && !lost)
         gpu->dawn.QueueRelease(gpu->queue);
     if (gpu->device && !gpu->foreign && !lost)

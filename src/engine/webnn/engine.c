@@ -120,6 +120,7 @@ static void close(struct tri_engine *engine) {
     stop_thread(nn);
     trii_nn_forget_all(nn);
     if (nn->core) {
+        trii_sys_keep_libraries(); /* TBB's workers use and close its helpers after this */
         trii_nn_byte_close(nn);
         nn->ov.core_free(nn->core);
     }
