@@ -23,17 +23,23 @@ struct bench_gpu {
     WGPUBuffer own[HOLDS], read_work, read_result; /* the device's */
 };
 
-/* One kernel: what of the engine it is, and how an output of `width` x `height` is cut (at these sizes: not at all). */
-struct recipe {
-    enum trii_gpu_kernel_id id;
-    uint32_t variant, pixels;
-    uint32_t source_width, source_height, width, height;
-};
-
-static const struct recipe resize_recipe = {TRII_GPU_BILINEAR, 0,         1,        PHOTO_WIDTH,
-                                            PHOTO_HEIGHT,      WORK_SIDE, WORK_SIDE};
-static const struct recipe apply_recipe = {
-    TRII_GPU_MASK_FOURS, TRII_GPU_NARROW8, 8, MASK_SIDE, MASK_SIDE, PHOTO_WIDTH, PHOTO_HEIGHT};
+/* The engine's own kernel and uniform for an operation with these layouts, as its recipe writes them. */
+static struct trii_gpu_pass pass_of(enum trii_op_id id, const struct tri_param *params, size_t param_count,
+                                    const struct tri_layout *layouts) {
+    struct trii_stage stage = {.name = "bare", .op = trii_op_get(id)};
+    struct trii_gpu_work work = {0};
+    struct tri_error err = {0};
+    bench_check(trii_args_resolve(stage.op, params, param_count, &stage.args, &err), &err);
+    stage.operand_count = stage.op->info.operand_count;
+    for (size_t i = 0; i < stage.operand_count; i++) {
+        stage.operands[i].layout = layouts[i];
+        stage.operands[i].region.handle = i + 1; /* not in place */
+    }
+    bench_check(trii_gpu_recipe_of(stage.op)(&stage, &work, &err), &err);
+    if (work.pass_count != 1)
+        bench_die("webgpu", "the bare calls are written for operations of one pass");
+    return work.passes[0];
+}
 
 static WGPUBuffer buffer(struct bench_gpu *gpu, uint64_t bytes, WGPUBufferUsage usage) {
     struct tri_error err = {0};
@@ -42,20 +48,18 @@ static WGPUBuffer buffer(struct bench_gpu *gpu, uint64_t bytes, WGPUBufferUsage 
     return out;
 }
 
-static struct dispatch make(struct bench_gpu *gpu, const struct recipe *r, WGPUBuffer uniform, WGPUBuffer written,
-                            uint64_t written_bytes, WGPUBuffer sampled, uint64_t sampled_bytes, WGPUBuffer image) {
+static struct dispatch make(struct bench_gpu *gpu, const struct trii_gpu_pass *pass, WGPUBuffer uniform,
+                            WGPUBuffer written, uint64_t written_bytes, WGPUBuffer sampled, uint64_t sampled_bytes,
+                            WGPUBuffer image) {
     const struct trii_gpu_kernel *kernel;
     struct tri_error err = {0};
-    struct trii_gpu_tile tile = {.job.source = {r->source_width, r->source_height},
-                                 .job.scale = {(float)r->source_width / (float)r->width,
-                                               (float)r->source_height / (float)r->height}};
+    struct trii_gpu_tile tile = {.job = pass->job};
     struct trii_gpu_cut cut;
-    tile.job.share = 1.0f / (tile.job.scale[0] * tile.job.scale[1]);
-    bench_check(trii_gpu_kernel(gpu->engine, r->id, r->variant, &kernel, &err), &err);
-    trii_gpu_cut(gpu->engine->binding_bytes, gpu->engine->groups_max, r->pixels, r->width, r->height, &cut);
+    bench_check(trii_gpu_kernel(gpu->engine, pass->source, pass->variant, &kernel, &err), &err);
+    trii_gpu_cut(gpu->engine->binding_bytes, gpu->engine->groups_max, pass, &cut);
     if (cut.across * cut.down != 1)
         bench_die("webgpu", "this device needs more than one dispatch at 1080p, the bare calls are written for one");
-    trii_gpu_tile(&cut, r->pixels, 0, &tile);
+    trii_gpu_tile(&cut, 0, &tile);
     gpu->engine->dawn.QueueWriteBuffer(gpu->engine->queue, uniform, 0, &tile.job, sizeof tile.job);
     const WGPUBindGroupEntry entries[] = {{.binding = 0, .buffer = uniform, .size = sizeof tile.job},
                                           {.binding = 1, .buffer = written, .size = written_bytes},
@@ -77,6 +81,12 @@ static WGPUBuffer view(struct tri_engine *engine, tri_handle region) {
 
 struct bench_gpu *bench_gpu_open(struct tri_engine *engine, const struct bench_job *job) {
     static const size_t bytes[HOLDS] = {PHOTO_BYTES, WORK_BYTES, MASK_BYTES, PHOTO_BYTES};
+    const struct tri_layout photo = tri_layout_image(PHOTO_HEIGHT, PHOTO_WIDTH, 4, TRI_DTYPE_U8);
+    const struct tri_layout resize_layouts[] = {photo, tri_layout_image(WORK_SIDE, WORK_SIDE, 4, TRI_DTYPE_U8)};
+    const struct tri_layout apply_layouts[] = {photo, tri_layout_mask(MASK_SIDE, MASK_SIDE), photo};
+    const struct tri_param side[] = {{"width", WORK_SIDE, NULL}, {"height", WORK_SIDE, NULL}};
+    const struct trii_gpu_pass resize = pass_of(TRII_OP_RESIZE, side, 2, resize_layouts);
+    const struct trii_gpu_pass apply = pass_of(TRII_OP_APPLY_MASK, NULL, 0, apply_layouts);
     struct bench_gpu *gpu = calloc(1, sizeof *gpu);
     if (!gpu)
         bench_die("webgpu", "out of memory");
@@ -89,11 +99,11 @@ struct bench_gpu *bench_gpu_open(struct tri_engine *engine, const struct bench_j
     gpu->read_work = buffer(gpu, WORK_BYTES, WGPUBufferUsage_MapRead | WGPUBufferUsage_CopyDst);
     gpu->read_result = buffer(gpu, PHOTO_BYTES, WGPUBufferUsage_MapRead | WGPUBufferUsage_CopyDst);
     WGPUBuffer input = view(engine, job->input), work = view(engine, job->work), output = view(engine, job->output);
-    gpu->resize = make(gpu, &resize_recipe, gpu->uniforms[0], work, WORK_BYTES, input, PHOTO_BYTES, NULL);
-    gpu->apply = make(gpu, &apply_recipe, gpu->uniforms[1], output, PHOTO_BYTES, work, MASK_BYTES, input);
-    gpu->resize_own = make(gpu, &resize_recipe, gpu->uniforms[0], gpu->own[HOLDS_WORK], WORK_BYTES,
+    gpu->resize = make(gpu, &resize, gpu->uniforms[0], work, WORK_BYTES, input, PHOTO_BYTES, NULL);
+    gpu->apply = make(gpu, &apply, gpu->uniforms[1], output, PHOTO_BYTES, work, MASK_BYTES, input);
+    gpu->resize_own = make(gpu, &resize, gpu->uniforms[0], gpu->own[HOLDS_WORK], WORK_BYTES,
                            gpu->own[HOLDS_PHOTO], PHOTO_BYTES, NULL);
-    gpu->apply_own = make(gpu, &apply_recipe, gpu->uniforms[1], gpu->own[HOLDS_RESULT], PHOTO_BYTES,
+    gpu->apply_own = make(gpu, &apply, gpu->uniforms[1], gpu->own[HOLDS_RESULT], PHOTO_BYTES,
                           gpu->own[HOLDS_MASK], MASK_BYTES, gpu->own[HOLDS_PHOTO]);
     return gpu;
 }

@@ -19,7 +19,7 @@ export type Technology = 'wasm' | 'webgpu' | 'webnn';
 /** WebNN's names; `uint16`, `int16` and `float64` are the arena's own and have no MLTensor in WebNN. */
 export type DataType = 'uint8' | 'int8' | 'uint16' | 'int16' | 'float16' | 'uint32' | 'int32' | 'float32' | 'uint64'
   | 'int64' | 'float64';
-export type Kind = 'bytes' | 'image' | 'mask' | 'tensor' | 'boxes';
+export type Kind = 'bytes' | 'image' | 'mask' | 'tensor' | 'boxes' | 'nv12' | 'i420';
 
 /** What a region holds. An image is `{ shape: [height, width, 4], dataType: 'uint8' }`. */
 export interface Layout {

@@ -124,6 +124,9 @@ struct tri_operation_info {
     const struct tri_operand_info *operands;
     size_t param_count;
     const struct tri_param_info *params;
+    double tolerance;       /**< how far any engine's output may be from the host's, in the output's own units (steps of
+                                 u8, or the number of a float); 0: not a bit. A GPU that fuses a multiplication with an
+                                 addition may be one step of u8 further off */
 };
 
 /** The built-in operations; they need no open engine. `index` counts from 0; NULL past the last. */

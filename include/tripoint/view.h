@@ -43,12 +43,16 @@ enum tri_dtype {
 };
 
 /** What the numbers mean; operands of a stage are bound by it. */
+#define TRI_KIND_COUNT 7
+
 enum tri_kind {
     TRI_KIND_BYTES = 0,  /**< anything */
     TRI_KIND_IMAGE = 1,  /**< [height, width, channels]; u8 is 0 … 255 sRGB, f32 is 0 … 1; RGBA is not premultiplied */
     TRI_KIND_MASK = 2,   /**< [height, width, 1] f32, 0 … 1: how much of the pixel belongs to the subject */
     TRI_KIND_TENSOR = 3, /**< numbers that only their producer and consumer understand */
-    TRI_KIND_BOXES = 4   /**< [count, 4+] f32: x, y, width, height in 0 … 1, then scores */
+    TRI_KIND_BOXES = 4,  /**< [count, 4+] f32: x, y, width, height in 0 … 1, then scores */
+    TRI_KIND_NV12 = 5,   /**< [height * 3 / 2, width, 1] u8, sides even: height rows of Y, then height / 2 rows of UVUV… */
+    TRI_KIND_I420 = 6    /**< as many bytes: height rows of Y, then U, width / 2 by height / 2, then V, alike */
 };
 
 #define TRI_LAYOUT_MAX_RANK 6

@@ -57,7 +57,7 @@ struct tripoint_operand {
     uint32_t access;
     uint64_t bytes; /* of the elements; rows are tight */
     uint32_t dtype;
-    uint32_t kind; /* 0 bytes, 1 image, 2 mask, 3 tensor, 4 boxes */
+    uint32_t kind; /* 0 bytes, 1 image, 2 mask, 3 tensor, 4 boxes, 5 NV12, 6 I420 */
     uint32_t rank;
     uint32_t reserved;
     uint64_t shape[TRIPOINT_RANK_MAX]; /* an image is height, width, channels */

@@ -3,11 +3,11 @@
 // Of the sections (//if ... //end) those of a variant are kept before the shader is compiled (kernels.c of the engine).
 
 struct Job {
-    mask: vec2u,     // width, height of the mask
     origin: vec2u,   // first pixel of this tile
     extent: vec2u,   // pixels of this tile
     base: u32,       // where the tile's first pixel stands in `image` and `masked`
     pitch: u32,      // pixels from one row to the next
+    mask: vec2u,     // width, height of the mask
     scale: vec2f,    // mask / image
 }
 

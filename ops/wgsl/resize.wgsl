@@ -3,11 +3,11 @@
 // before the shader is compiled: src/engine/webgpu/kernels.c.
 
 struct Job {
-    source: vec2u,   // width, height of what is sampled
     origin: vec2u,   // first output pixel of this tile
     extent: vec2u,   // pixels of this tile
     base: u32,       // where the tile's first pixel stands in `resized`
     pitch: u32,      // pixels from one output row to the next
+    source: vec2u,   // width, height of what is sampled
     scale: vec2f,    // source / output
     share: f32,      // 1 / (scale.x * scale.y)
 }
@@ -20,6 +20,8 @@ struct Job {
 @group(0) @binding(3) var<storage, read> image1: array<u32>;
 @group(0) @binding(4) var<storage, read> image2: array<u32>;
 @group(0) @binding(5) var<storage, read> image3: array<u32>;
+
+//include pixels.wgsl
 
 //if split
 fn word(i: u32) -> u32 {
@@ -38,12 +40,7 @@ fn word(i: u32) -> u32 {
 //end
 
 fn pixel(x: u32, y: u32) -> vec4f {
-    return vec4f((vec4u(word(y * job.source.x + x)) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u));
-}
-
-// u32(v) saturates, which the CPU driver does one lane at a time. Below 2^23 the low bits of this sum are v, cut.
-fn raised(v: vec4f) -> vec4u {
-    return bitcast<vec4u>(floor(v) + 8388608.0);
+    return unpacked(word(y * job.source.x + x));
 }
 
 // v >= 0, cut to an integer.
@@ -56,15 +53,6 @@ fn cut(v: vec4f) -> vec4u {
     return raised(v) & vec4u(0x7fffffu);
 }
 //end
-
-fn packed(v: vec4f) -> u32 {
-    let u = raised(v) & vec4u(255u);
-    return u.x | (u.y << 8u) | (u.z << 16u) | (u.w << 24u);
-}
-
-fn lerp(a: vec4f, b: vec4f, t: f32) -> vec4f {
-    return a + (b - a) * t;
-}
 
 @compute @workgroup_size(256)
 fn bilinear(@builtin(global_invocation_id) id: vec3u) {

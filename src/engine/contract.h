@@ -84,7 +84,8 @@ struct trii_engine_vtable {
     tri_status (*open)(struct tri_engine *engine, const struct tri_engine_params *params, struct tri_error *err);
     void (*close)(struct tri_engine *engine); /* also after a failed open: undo what was done */
     void (*info)(const struct tri_engine *engine, struct tri_engine_info *out);
-    bool (*has)(const struct tri_engine *engine, enum trii_op_id op);
+    /* Whether it does the operation, built in or custom. `engine` may be NULL: what it does once it is open. */
+    bool (*has)(const struct tri_engine *engine, const struct trii_op *op);
 
     /* `layout` is what the region holds now (webnn shapes its tensor by it). The native view is stored as the
      * technology's own type: WGPUBuffer, ov_tensor_t *, or a guest address cast to a pointer-sized number. */

@@ -128,7 +128,7 @@ enum tri_technology trii_engine_technology(const struct tri_engine *engine) {
 }
 
 bool trii_engine_has(const struct tri_engine *engine, const struct trii_op *op) {
-    return engine->vtable->has(engine, op->id);
+    return engine->vtable->has(engine, op);
 }
 
 /* ---- views ---- */
@@ -291,7 +291,7 @@ static tri_status check_stage(const struct tri_engine *engine, const struct trii
         if (i < inputs)
             in[i] = stage->operands[i].layout;
     }
-    tri_status status = stage->op->infer(&stage->args, in, out, err);
+    tri_status status = stage->op->infer(stage->op, &stage->args, in, out, err);
     if (status != TRI_OK)
         return status;
     for (size_t i = 0; i < outputs; i++)

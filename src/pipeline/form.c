@@ -47,7 +47,7 @@ static tri_status read_region(struct trii_json *json, struct trii_form *form, co
 /* ---- words of the vocabulary ---- */
 
 static tri_status read_kind(struct trii_json *json, const json_t *value, enum tri_kind *out) {
-    static const char *const known[] = {"bytes", "image", "mask", "tensor", "boxes"};
+    static const char *const known[] = {"bytes", "image", "mask", "tensor", "boxes", "nv12", "i420"};
     char list[TRII_WORDS_BYTES];
     const char *name = json_is_string(value) ? json_string_value(value) : NULL;
     if (!name)
@@ -101,7 +101,7 @@ static tri_status read_input(struct trii_json *json, struct trii_form *form, con
         return status;
     value = trii_json_enter_optional(json, object, "kind");
     if (!value)
-        return trii_json_wrong(json, "the key \"kind\" is missing: image, mask, tensor, boxes or bytes");
+        return trii_json_wrong(json, "the key \"kind\" is missing: image, mask, tensor, boxes, nv12, i420 or bytes");
     status = read_kind(json, value, &input->kind);
     trii_json_leave(json);
     if (status == TRI_OK && (value = trii_json_enter_optional(json, object, "dtype")) != NULL) {

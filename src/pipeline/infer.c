@@ -56,7 +56,7 @@ static tri_status infer_stage(struct trii_flow *flow, struct trii_flow_stage *st
                                   "region \"%s\" holds %s with gaps between its rows; operations want them tight",
                                   flow->regions[v->region].name, tri_layout_format(&in[i], text, sizeof text));
     }
-    tri_status status = stage->op->infer(&stage->args, in, out, &cause);
+    tri_status status = stage->op->infer(stage->op, &stage->args, in, out, &cause);
     if (status != TRI_OK)
         return trii_flow_fail(flow, stage, err, status == TRI_INVALID_ARGUMENT ? TRI_BAD_PIPELINE : status, "%s",
                               cause.message);

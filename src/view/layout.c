@@ -16,8 +16,8 @@ static const struct {
 };
 #define DTYPE_COUNT (sizeof dtypes / sizeof *dtypes)
 
-static const char *const kinds[] = {"bytes", "image", "mask", "tensor", "boxes"};
-#define KIND_COUNT (sizeof kinds / sizeof *kinds)
+static const char *const kinds[TRI_KIND_COUNT] = {"bytes", "image", "mask", "tensor", "boxes", "nv12", "i420"};
+#define KIND_COUNT TRI_KIND_COUNT
 
 size_t tri_dtype_bytes(enum tri_dtype dtype) {
     return (size_t)dtype < DTYPE_COUNT ? dtypes[dtype].bytes : 0;

@@ -38,9 +38,9 @@ static void fake_info(const struct tri_engine *engine, struct tri_engine_info *o
     (void)engine;
     *out = (struct tri_engine_info){.technology = TRI_TECHNOLOGY_WASM, .name = "wasm"};
 }
-static bool fake_has(const struct tri_engine *engine, enum trii_op_id op) {
+static bool fake_has(const struct tri_engine *engine, const struct trii_op *op) {
     (void)engine;
-    return op == TRII_OP_VIGNETTE;
+    return op->id == TRII_OP_VIGNETTE;
 }
 static void fake_forget(struct tri_engine *engine, uint32_t index, uint32_t generation) {
     (void)engine, (void)index, (void)generation;

@@ -5,25 +5,27 @@
 
 struct limits {
     uint64_t binding_bytes;
-    uint32_t groups_max, pixels;
+    uint32_t groups_max, pixels, words;
 };
 
 static void check(const struct limits *limits, uint64_t width, uint64_t height) {
     struct trii_gpu_cut cut;
     uint64_t covered = 0, next = 0;
-    trii_gpu_cut(limits->binding_bytes, limits->groups_max, limits->pixels, width, height, &cut);
+    const struct trii_gpu_pass pass = {.width = width, .height = height, .pixels = limits->pixels, .words = limits->words};
+    trii_gpu_cut(limits->binding_bytes, limits->groups_max, &pass, &cut);
     for (uint64_t i = 0; i < cut.across * cut.down; i++) {
         struct trii_gpu_tile tile = {0};
-        trii_gpu_tile(&cut, limits->pixels, i, &tile);
+        trii_gpu_tile(&cut, i, &tile);
         const struct trii_gpu_job *job = &tile.job;
-        const uint64_t first = tile.offset / 4 + job->base; /* as the shader counts */
+        const uint64_t first = (tile.offset / 4 + job->base) / limits->words; /* as the shader counts */
+        assert_int_equal((tile.offset / 4 + job->base) % limits->words, 0);
         const uint64_t last = first + (uint64_t)(job->extent[1] - 1) * job->pitch + job->extent[0] - 1;
         assert_int_equal(first, (uint64_t)job->origin[1] * width + job->origin[0]);
         assert_int_equal(first, next); /* tiles follow each other in memory */
         next = last + 1;
         assert_int_equal(tile.offset % 256, 0);
         assert_true(tile.bytes <= limits->binding_bytes);
-        assert_int_equal(tile.offset + tile.bytes, (last + 1) * 4);
+        assert_int_equal(tile.offset + tile.bytes, (last + 1) * 4 * limits->words);
         assert_true(job->extent[0] == width || job->extent[1] == 1);
         assert_in_range(tile.groups[0], 1, limits->groups_max);
         assert_in_range(tile.groups[1], 1, limits->groups_max);
@@ -41,9 +43,9 @@ static void check(const struct limits *limits, uint64_t width, uint64_t height) 
 
 static void every_pixel_once(void **state) {
     static const struct limits limits[] = {
-        {(uint64_t)128 << 20, 65535, 1}, {(uint64_t)128 << 20, 65535, 8}, {4096, 65535, 1},
-        {4096, 3, 8},                    {1024, 1, 1},                    {512, 2, 8},
-        {4294967295u, 65535, 8},
+        {(uint64_t)128 << 20, 65535, 1, 1}, {(uint64_t)128 << 20, 65535, 8, 1}, {4096, 65535, 1, 1},
+        {4096, 3, 8, 1},                    {1024, 1, 1, 1},                    {512, 2, 8, 1},
+        {4294967295u, 65535, 8, 1},         {4096, 3, 1, 3},                    {(uint64_t)128 << 20, 65535, 4, 4},
     };
     static const uint64_t sizes[][2] = {
         {1, 1},     {1, 8000},     {8000, 1},      {255, 257},       {256, 256},         {1919, 1079},
@@ -60,23 +62,26 @@ static void every_pixel_once(void **state) {
 static void nothing_has_no_tiles(void **state) {
     struct trii_gpu_cut cut;
     (void)state;
-    trii_gpu_cut(4096, 65535, 1, 0, 7, &cut);
+    struct trii_gpu_pass pass = {.width = 0, .height = 7, .pixels = 1, .words = 1};
+    trii_gpu_cut(4096, 65535, &pass, &cut);
     assert_int_equal(cut.across * cut.down, 0);
-    trii_gpu_cut(4096, 65535, 1, 7, 0, &cut);
+    pass = (struct trii_gpu_pass){.width = 7, .height = 0, .pixels = 1, .words = 1};
+    trii_gpu_cut(4096, 65535, &pass, &cut);
     assert_int_equal(cut.across * cut.down, 0);
 }
 
-/* The shaders read it as WGSL lays it out: vec2u at 0, 8, 16; u32 at 24, 28; vec2f at 32; f32 at 40. */
+/* The shaders read it as WGSL lays it out: vec2u at 0 and 8, u32 at 16 and 20; what a recipe adds, from 24 on. */
 static void the_uniform_is_laid_out_as_in_wgsl(void **state) {
     (void)state;
-    assert_int_equal(offsetof(struct trii_gpu_job, source), 0);
-    assert_int_equal(offsetof(struct trii_gpu_job, origin), 8);
-    assert_int_equal(offsetof(struct trii_gpu_job, extent), 16);
-    assert_int_equal(offsetof(struct trii_gpu_job, base), 24);
-    assert_int_equal(offsetof(struct trii_gpu_job, pitch), 28);
-    assert_int_equal(offsetof(struct trii_gpu_job, scale), 32);
-    assert_int_equal(offsetof(struct trii_gpu_job, share), 40);
-    assert_int_equal(sizeof(struct trii_gpu_job), 48);
+    assert_int_equal(offsetof(struct trii_gpu_job, origin), 0);
+    assert_int_equal(offsetof(struct trii_gpu_job, extent), 8);
+    assert_int_equal(offsetof(struct trii_gpu_job, base), 16);
+    assert_int_equal(offsetof(struct trii_gpu_job, pitch), 20);
+    assert_int_equal(offsetof(struct trii_gpu_job, values), 24);
+    assert_int_equal(sizeof(struct trii_gpu_job), 256);
+    assert_int_equal(offsetof(struct trii_gpu_sampling, source), 0);
+    assert_int_equal(offsetof(struct trii_gpu_sampling, scale), 8);
+    assert_int_equal(offsetof(struct trii_gpu_sampling, share), 16);
 }
 
 int main(void) {

@@ -26,6 +26,8 @@ static void technologies(const struct tri_operation_info *op, char *text, size_t
 static void print_param(const struct tri_param_info *p) {
     if (p->choices)
         printf("    %-10s %s (default %s)\n%15s%s\n", p->name, p->choices, p->default_text, "", p->help);
+    else if (p->default_text)
+        printf("    %-10s %s (default \"%s\")\n%15s%s\n", p->name, p->type, p->default_text, "", p->help);
     else
         printf("    %-10s %s from %g to %g (default %g)\n%15s%s\n", p->name, p->type, p->minimum, p->maximum,
                p->default_number, "", p->help);
@@ -42,7 +44,10 @@ static void print_op(const struct tri_operation_info *op) {
         printf("  parameters\n");
     for (size_t i = 0; i < op->param_count; i++)
         print_param(&op->params[i]);
-    printf("  definition: %s\n\n", op->definition);
+    printf("  definition: %s\n", op->definition);
+    if (op->tolerance > 0)
+        printf("  tolerance: %g from the host's\n", op->tolerance);
+    printf("\n");
 }
 
 static json_t *operand_json(const struct tri_operand_info *o) {
@@ -54,6 +59,9 @@ static json_t *param_json(const struct tri_param_info *p) {
     if (p->choices)
         return json_pack("{s:s,s:s,s:s,s:s,s:s}", "name", p->name, "type", p->type, "choices", p->choices, "default",
                          p->default_text, "help", p->help);
+    if (p->default_text)
+        return json_pack("{s:s,s:s,s:s,s:s}", "name", p->name, "type", p->type, "default", p->default_text, "help",
+                         p->help);
     return json_pack("{s:s,s:s,s:f,s:f,s:f,s:s}", "name", p->name, "type", p->type, "minimum", p->minimum, "maximum",
                      p->maximum, "default", p->default_number, "help", p->help);
 }
@@ -67,8 +75,9 @@ static json_t *op_json(const struct tri_operation_info *op) {
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++)
         if (op->technologies & (1u << t))
             json_array_append_new(engines, json_string(tri_technology_name((enum tri_technology)t)));
-    return json_pack("{s:s,s:s,s:s,s:b,s:o,s:o,s:o}", "name", op->name, "summary", op->summary, "definition",
-                     op->definition, "in_place", (int)op->in_place, "engines", engines, "operands", operands,
+    return json_pack("{s:s,s:s,s:s,s:b,s:f,s:o,s:o,s:o}", "name", op->name, "summary", op->summary, "definition",
+                     op->definition, "in_place", (int)op->in_place, "tolerance",
+                     op->tolerance, "engines", engines, "operands", operands,
                      "parameters", params);
 }
 

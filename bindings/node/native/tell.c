@@ -32,18 +32,18 @@ static bool set_named(napi_env env, napi_value constants, const char *what, cons
 }
 
 static bool set_names(napi_env env, napi_value constants) {
-    struct named technologies[TRI_TECHNOLOGY_COUNT], states[TRI_SYNC_HOST_WRITING + 1], kinds[TRI_KIND_BOXES + 1];
+    struct named technologies[TRI_TECHNOLOGY_COUNT], states[TRI_SYNC_HOST_WRITING + 1], kinds[TRI_KIND_COUNT];
     for (int i = 0; i < TRI_TECHNOLOGY_COUNT; i++)
         technologies[i] = (struct named){tri_technology_name((enum tri_technology)i), i};
     for (int i = 0; i <= TRI_SYNC_HOST_WRITING; i++)
         states[i] = (struct named){tri_sync_state_name((enum tri_sync_state)i), i};
-    for (int i = 0; i <= TRI_KIND_BOXES; i++)
+    for (int i = 0; i < TRI_KIND_COUNT; i++)
         kinds[i] = (struct named){tri_kind_name((enum tri_kind)i), i};
     return set_named(env, constants, "status", statuses, sizeof statuses / sizeof *statuses) &&
            set_named(env, constants, "dtype", dtypes, sizeof dtypes / sizeof *dtypes) &&
            set_named(env, constants, "technology", technologies, TRI_TECHNOLOGY_COUNT) &&
            set_named(env, constants, "state", states, TRI_SYNC_HOST_WRITING + 1) &&
-           set_named(env, constants, "kind", kinds, TRI_KIND_BOXES + 1);
+           set_named(env, constants, "kind", kinds, TRI_KIND_COUNT);
 }
 
 static napi_value constants(napi_env env, napi_callback_info info) {

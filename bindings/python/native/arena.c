@@ -108,7 +108,7 @@ static int read_layout(PyObject *shape, PyObject *dtype, const char *kind, struc
         return -1;
     layout->kind = guess_kind(layout);
     if (kind && !tri_kind_from_name(kind, &layout->kind)) {
-        PyErr_Format(PyExc_ValueError, "'%s' is no kind: bytes, image, mask, tensor or boxes is meant", kind);
+        PyErr_Format(PyExc_ValueError, "'%s' is no kind: bytes, image, mask, tensor, boxes, nv12 or i420 is meant", kind);
         return -1;
     }
     return 0;

@@ -259,7 +259,7 @@ static PyMethodDef region_methods[] = {
 static PyGetSetDef region_properties[] = {
     {"shape", region_property, NULL, "What it holds now: stages may change it.", (void *)(intptr_t)SHAPE},
     {"dtype", region_property, NULL, "The element type under numpy's name.", (void *)(intptr_t)DTYPE},
-    {"kind", region_property, NULL, "bytes, image, mask, tensor or boxes.", (void *)(intptr_t)KIND},
+    {"kind", region_property, NULL, "bytes, image, mask, tensor, boxes, nv12 or i420.", (void *)(intptr_t)KIND},
     {"label", region_property, NULL, "Its name in errors.", (void *)(intptr_t)LABEL},
     {"nbytes", region_property, NULL, NULL, (void *)(intptr_t)NBYTES},
     {"state", region_property, NULL, "IDLE, HOST_READING, GPU_WRITING, …", (void *)(intptr_t)STATE},

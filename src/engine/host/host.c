@@ -5,29 +5,22 @@
  * Synchronous: submit does the work and signals the fence. A prepared stage owns its kernels'
  * scratch, so running allocates nothing.
  */
-#include "engine/contract.h"
+#include "engine/host/host.h"
 
 #include "base/alloc.h"
 #include "base/status.h"
-
-#include "kernels.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 struct host_engine {
     struct tri_engine head;
     const struct trii_kernels *kernels;
 };
 
+#define LINE ((size_t)64) /* bytes of a cache line */
+
 struct trii_prepared {
-    const struct trii_kernels *kernels;
-    const struct trii_stage *stage;
-    void (*run)(const struct trii_prepared *prepared);
+    const struct trii_host_recipe *recipe;
+    struct trii_host_job job;
     void *scratch_memory;
-    void *scratch; /* aligned to a cache line */
-    bool area;     /* resize */
-    float strength; /* vignette */
 };
 
 static struct host_engine *self_of(const struct tri_engine *engine) {
@@ -59,9 +52,9 @@ static void host_info(const struct tri_engine *engine, struct tri_engine_info *o
     };
 }
 
-static bool host_has(const struct tri_engine *engine, enum trii_op_id op) {
+static bool host_has(const struct tri_engine *engine, const struct trii_op *op) {
     (void)engine;
-    return op == TRII_OP_RESIZE || op == TRII_OP_APPLY_MASK || op == TRII_OP_VIGNETTE;
+    return trii_host_recipe_of(op) != NULL;
 }
 
 static tri_status host_view(struct tri_engine *engine, const struct trii_region *region,
@@ -79,66 +72,33 @@ static void host_forget(struct tri_engine *engine, uint32_t index, uint32_t gene
     (void)generation; /* nothing is cached, so nothing is pinned */
 }
 
-static struct trii_size size_of(const struct trii_operand *operand) {
-    return (struct trii_size){.width = (uint32_t)operand->layout.shape[1],
-                              .height = (uint32_t)operand->layout.shape[0]};
-}
-
-static void run_resize(const struct trii_prepared *p) {
-    const struct trii_operand *in = &p->stage->operands[0], *out = &p->stage->operands[1];
-    (p->area ? p->kernels->resize_area : p->kernels->resize_bilinear)(in->region.bytes, size_of(in), out->region.bytes,
-                                                                      size_of(out), p->scratch);
-}
-
-static void run_apply_mask(const struct trii_prepared *p) {
-    const struct trii_operand *image = &p->stage->operands[0], *mask = &p->stage->operands[1];
-    p->kernels->apply_mask(image->region.bytes, size_of(image), (const float *)(const void *)mask->region.bytes,
-                           size_of(mask), p->stage->operands[2].region.bytes, p->scratch);
-}
-
-static void run_vignette(const struct trii_prepared *p) {
-    const struct trii_operand *image = &p->stage->operands[0];
-    p->kernels->vignette(image->region.bytes, size_of(image), p->strength, p->stage->operands[1].region.bytes);
-}
-
-/* What is sampled and what is written, for the size of the scratch. */
-static size_t scratch_bytes(const struct trii_stage *stage) {
-    switch (stage->op->id) {
-    case TRII_OP_RESIZE:
-        return trii_kernels_scratch(size_of(&stage->operands[1]), size_of(&stage->operands[0]));
-    case TRII_OP_APPLY_MASK:
-        return trii_kernels_scratch(size_of(&stage->operands[2]), size_of(&stage->operands[1]));
-    default:
-        return 0;
-    }
-}
-
 static void host_release(struct tri_engine *engine, struct trii_prepared *prepared) {
     (void)engine;
     trii_free(prepared->scratch_memory);
     trii_free(prepared);
 }
 
+static tri_status fill(struct trii_prepared *p, struct tri_error *err) {
+    const size_t bytes = p->recipe->scratch ? p->recipe->scratch(p->job.stage) : 0;
+    p->scratch_memory = bytes <= SIZE_MAX - LINE ? trii_calloc(1, bytes + LINE) : NULL;
+    if (!p->scratch_memory)
+        return trii_fail(err, TRI_NO_MEMORY, "host: no memory for the tables of %s", p->job.stage->op->info.name);
+    p->job.scratch = (void *)(((uintptr_t)p->scratch_memory + LINE - 1) & ~(uintptr_t)(LINE - 1));
+    return p->recipe->prepare ? p->recipe->prepare(&p->job, err) : TRI_OK;
+}
+
 static tri_status host_prepare(struct tri_engine *engine, const struct trii_stage *stage, struct trii_prepared **out,
                                struct tri_error *err) {
-    static void (*const run[TRII_OP_COUNT])(const struct trii_prepared *) = {
-        [TRII_OP_RESIZE] = run_resize, [TRII_OP_APPLY_MASK] = run_apply_mask, [TRII_OP_VIGNETTE] = run_vignette};
     struct trii_prepared *p = trii_calloc(1, sizeof *p);
     if (!p)
         return trii_fail(err, TRI_NO_MEMORY, "host: no memory for a prepared %s", stage->op->info.name);
-    p->kernels = self_of(engine)->kernels;
-    p->stage = stage;
-    p->run = run[stage->op->id];
-    p->scratch_memory = trii_calloc(1, scratch_bytes(stage) + 63);
-    if (!p->scratch_memory) {
+    p->recipe = trii_host_recipe_of(stage->op);
+    p->job = (struct trii_host_job){.kernels = self_of(engine)->kernels, .stage = stage};
+    tri_status status = fill(p, err);
+    if (status != TRI_OK) {
         host_release(engine, p);
-        return trii_fail(err, TRI_NO_MEMORY, "host: no memory for the tables of %s", stage->op->info.name);
+        return status;
     }
-    p->scratch = (void *)(((uintptr_t)p->scratch_memory + 63) & ~(uintptr_t)63);
-    if (stage->op->id == TRII_OP_RESIZE)
-        p->area = strcmp(trii_args_text(stage->op, &stage->args, "filter"), "area") == 0;
-    if (stage->op->id == TRII_OP_VIGNETTE)
-        p->strength = (float)trii_args_number(stage->op, &stage->args, "strength");
     *out = p;
     return TRI_OK;
 }
@@ -147,7 +107,7 @@ static tri_status host_submit(struct tri_engine *engine, struct trii_prepared *p
                               struct tri_error *err) {
     (void)engine;
     (void)err;
-    prepared->run(prepared);
+    prepared->recipe->run(&prepared->job);
     trii_fence_signal(fence, TRI_OK, NULL);
     return TRI_OK;
 }

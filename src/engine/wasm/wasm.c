@@ -123,9 +123,9 @@ static void wasm_info(const struct tri_engine *engine, struct tri_engine_info *o
     };
 }
 
-static bool wasm_has(const struct tri_engine *engine, enum trii_op_id op) {
+static bool wasm_has(const struct tri_engine *engine, const struct trii_op *op) {
     (void)engine;
-    return built_in[op].file != NULL;
+    return op->id < TRII_OP_COUNT && built_in[op->id].file != NULL;
 }
 
 /* ---- views ---- */

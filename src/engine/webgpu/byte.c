@@ -7,6 +7,11 @@
 #include "base/checked.h"
 #include "base/status.h"
 
+extern const char trii_wgsl_byte[];
+
+static const struct trii_gpu_source peek = {"peek", trii_wgsl_byte, "peek", "uRx", {NULL}};
+static const struct trii_gpu_source poke = {"poke", trii_wgsl_byte, "poke", "ux", {NULL}};
+
 #define WINDOW_BYTES 256u /* of the region, around the byte: any device binds at that alignment */
 
 static tri_status make_buffers(struct trii_gpu *gpu, struct tri_error *err) {
@@ -29,7 +34,7 @@ static tri_status make_buffers(struct trii_gpu *gpu, struct tri_error *err) {
 }
 
 static void dispatch(struct trii_gpu *gpu, const struct trii_gpu_kernel *kernel, WGPUBuffer bytes, uint64_t window,
-                     bool peek) {
+                     bool peeking) {
     const struct trii_dawn *dawn = &gpu->dawn;
     const WGPUBindGroupEntry entries[3] = {
         {.binding = 0, .buffer = gpu->byte_job, .size = 16},
@@ -37,7 +42,7 @@ static void dispatch(struct trii_gpu *gpu, const struct trii_gpu_kernel *kernel,
         {.binding = 2, .buffer = gpu->byte_seen, .size = 16},
     };
     const WGPUBindGroupDescriptor descriptor = {
-        .layout = kernel->layout, .entryCount = peek ? 3 : 2, .entries = entries};
+        .layout = kernel->layout, .entryCount = peeking ? 3 : 2, .entries = entries};
     WGPUBindGroup group = dawn->DeviceCreateBindGroup(gpu->device, &descriptor);
     WGPUCommandEncoder encoder = dawn->DeviceCreateCommandEncoder(gpu->device, NULL);
     WGPUComputePassEncoder pass = dawn->CommandEncoderBeginComputePass(encoder, NULL);
@@ -46,7 +51,7 @@ static void dispatch(struct trii_gpu *gpu, const struct trii_gpu_kernel *kernel,
     dawn->ComputePassEncoderDispatchWorkgroups(pass, 1, 1, 1);
     dawn->ComputePassEncoderEnd(pass);
     dawn->ComputePassEncoderRelease(pass);
-    if (peek)
+    if (peeking)
         dawn->CommandEncoderCopyBufferToBuffer(encoder, gpu->byte_seen, 0, gpu->byte_readback, 0, 16);
     WGPUCommandBuffer commands = dawn->CommandEncoderFinish(encoder, NULL);
     dawn->CommandEncoderRelease(encoder);
@@ -96,7 +101,7 @@ static tri_status touch(struct trii_gpu *gpu, const struct trii_region *region, 
         return trii_fail(err, TRI_UNSUPPORTED, "the GPU does not see this region's own pages: %s", gpu->sharing);
     status = make_buffers(gpu, err);
     if (status == TRI_OK)
-        status = trii_gpu_kernel(gpu, seen ? TRII_GPU_PEEK : TRII_GPU_POKE, 0, &kernel, err);
+        status = trii_gpu_kernel(gpu, seen ? &peek : &poke, 0, &kernel, err);
     if (status != TRI_OK)
         return status;
     trii_gpu_scope_begin(gpu);

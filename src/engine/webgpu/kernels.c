@@ -14,26 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* From ops/wgsl, made by scripts/embed. */
-extern const char trii_wgsl_resize[], trii_wgsl_apply_mask[], trii_wgsl_byte[];
-
-#define SCRATCH_BYTES 256
-
-static const char *const sections[] = {"split", "huge", "narrow4", "narrow8"}; /* by bit of the variant */
-
-static const struct source {
-    const char *name, *wgsl, *entry;
-    const char *bindings;     /* one letter each: u uniform, r read, w written; W: windows of what is sampled */
-} sources[TRII_GPU_KERNELS] = {
-    [TRII_GPU_BILINEAR] = {"resize", trii_wgsl_resize, "bilinear", "uwW"},
-    [TRII_GPU_AREA] = {"resize", trii_wgsl_resize, "area", "uwW"},
-    [TRII_GPU_MASK_FOURS] = {"apply_mask", trii_wgsl_apply_mask, "fours", "uwWr"},
-    [TRII_GPU_MASK_FOURS_IN_PLACE] = {"apply_mask", trii_wgsl_apply_mask, "fours_in_place", "uwW"},
-    [TRII_GPU_MASK_SINGLES] = {"apply_mask", trii_wgsl_apply_mask, "singles", "uwWr"},
-    [TRII_GPU_MASK_SINGLES_IN_PLACE] = {"apply_mask", trii_wgsl_apply_mask, "singles_in_place", "uwW"},
-    [TRII_GPU_PEEK] = {"peek", trii_wgsl_byte, "peek", "urw"},
-    [TRII_GPU_POKE] = {"poke", trii_wgsl_byte, "poke", "uw"},
-};
+#define SCRATCH_BYTES 256u
 
 static void release_kernel(struct trii_gpu *gpu, struct trii_gpu_kernel *kernel) {
     if (kernel->layout)
@@ -45,11 +26,15 @@ static void release_kernel(struct trii_gpu *gpu, struct trii_gpu_kernel *kernel)
 
 /* ---- variants ---- */
 
-static bool is_chosen(const char *name, size_t length, uint32_t variant) {
-    for (uint32_t i = 0; i < sizeof sections / sizeof *sections; i++)
-        if (strlen(sections[i]) == length && memcmp(sections[i], name, length) == 0)
+static bool is(const char *section, const char *name, size_t length) {
+    return section && strlen(section) == length && memcmp(section, name, length) == 0;
+}
+
+static bool is_chosen(const struct trii_gpu_source *source, const char *name, size_t length, uint32_t variant) {
+    for (uint32_t i = 0; i < TRII_GPU_SECTIONS; i++)
+        if (is(source->sections[i], name, length))
             return (variant >> i) & 1;
-    return false;
+    return is("split", name, length) && (variant & TRII_GPU_SPLIT);
 }
 
 static bool starts(const char *line, const char *word) {
@@ -58,16 +43,17 @@ static bool starts(const char *line, const char *word) {
 
 /* Keeps the sections of a variant: `//if NAME`, `//elif NAME`, `//else`, `//end`, each a line of its own, not nested.
  * The other lines' numbers stay what they are in the file. */
-static char *specialise(const char *wgsl, uint32_t variant) {
+static char *specialise(const struct trii_gpu_source *source, uint32_t variant) {
+    const char *wgsl = source->wgsl;
     bool kept = true, taken = false;
     char *out = trii_calloc(strlen(wgsl) + 1, 1), *to = out;
     for (const char *line = wgsl; out && *line;) {
         const char *end = strchr(line, '\n');
         const size_t length = end ? (size_t)(end - line) : strlen(line);
         if (starts(line, "//if ")) {
-            kept = taken = is_chosen(line + 5, length - 5, variant);
+            kept = taken = is_chosen(source, line + 5, length - 5, variant);
         } else if (starts(line, "//elif ")) {
-            kept = !taken && is_chosen(line + 7, length - 7, variant);
+            kept = !taken && is_chosen(source, line + 7, length - 7, variant);
             taken = taken || kept;
         } else if (starts(line, "//else")) {
             kept = !taken;
@@ -86,7 +72,7 @@ static char *specialise(const char *wgsl, uint32_t variant) {
 
 /* ---- pipelines ---- */
 
-static tri_status compile(struct trii_gpu *gpu, const struct source *source, const char *wgsl,
+static tri_status compile(struct trii_gpu *gpu, const struct trii_gpu_source *source, const char *wgsl,
                           struct trii_gpu_kernel *out, struct tri_error *err) {
     WGPUShaderSourceWGSL code = {.chain = {.sType = WGPUSType_ShaderSourceWGSL}, .code = trii_gpu_text(wgsl)};
     const WGPULabelled descriptor = {.nextInChain = &code.chain};
@@ -115,7 +101,7 @@ static tri_status compile(struct trii_gpu *gpu, const struct source *source, con
 
 tri_status trii_gpu_compile(struct trii_gpu *gpu, const char *name, const char *wgsl, const char *entry,
                             struct trii_gpu_kernel *out, struct tri_error *err) {
-    const struct source source = {.name = name, .wgsl = wgsl, .entry = entry};
+    const struct trii_gpu_source source = {.name = name, .wgsl = wgsl, .entry = entry};
     return compile(gpu, &source, wgsl, out, err);
 }
 
@@ -124,7 +110,7 @@ static tri_status make_scratch(struct trii_gpu *gpu, struct tri_error *err) {
     for (size_t i = 0; i < 2; i++) {
         if (gpu->scratch[i])
             continue;
-        tri_status status = trii_gpu_buffer(gpu, "scratch", SCRATCH_BYTES,
+        tri_status status = trii_gpu_buffer(gpu, "scratch", SCRATCH_BYTES * TRII_GPU_BINDINGS,
                                             WGPUBufferUsage_Storage | (i == 0 ? WGPUBufferUsage_Uniform : 0),
                                             &gpu->scratch[i], err);
         if (status != TRI_OK)
@@ -133,26 +119,33 @@ static tri_status make_scratch(struct trii_gpu *gpu, struct tri_error *err) {
     return TRI_OK;
 }
 
-/* Scratch for every binding of a kernel; returns how many there are. Binding numbers leave room for four windows. */
-static size_t bind_scratch(const struct trii_gpu *gpu, const struct source *source, uint32_t variant,
-                           WGPUBindGroupEntry entries[8]) {
+static bool is_written(char letter) {
+    return letter == 'w' || letter == 'x';
+}
+
+/* Scratch for every binding of a kernel; returns how many there are. What is written may not overlap. */
+static size_t bind_scratch(const struct trii_gpu *gpu, const struct trii_gpu_source *source, uint32_t variant,
+                           WGPUBindGroupEntry entries[TRII_GPU_ENTRIES]) {
     size_t count = 0;
     uint32_t binding = 0;
     for (const char *letter = source->bindings; *letter; letter++) {
         const uint32_t room = *letter == 'W' ? TRII_GPU_WINDOWS : 1;
         const uint32_t bound = variant & TRII_GPU_SPLIT ? room : 1;
-        for (uint32_t i = 0; i < bound; i++)
-            entries[count++] = (WGPUBindGroupEntry){
-                .binding = binding + i, .buffer = gpu->scratch[*letter == 'w'], .size = SCRATCH_BYTES};
+        for (uint32_t i = 0; i < bound; i++, count++)
+            entries[count] = (WGPUBindGroupEntry){
+                .binding = binding + i,
+                .buffer = gpu->scratch[is_written(*letter)],
+                .offset = (uint64_t)SCRATCH_BYTES * (is_written(*letter) ? (size_t)(letter - source->bindings) : 0),
+                .size = SCRATCH_BYTES};
         binding += room;
     }
     return count;
 }
 
 /* One workgroup on zeroed scratch: every kernel sees an extent of zero and returns. */
-static tri_status warm(struct trii_gpu *gpu, const struct source *source, uint32_t variant,
+static tri_status warm(struct trii_gpu *gpu, const struct trii_gpu_source *source, uint32_t variant,
                        const struct trii_gpu_kernel *kernel, struct tri_error *err) {
-    WGPUBindGroupEntry entries[8] = {0};
+    WGPUBindGroupEntry entries[TRII_GPU_ENTRIES] = {0};
     char doing[96];
     tri_status status = make_scratch(gpu, err);
     if (status != TRI_OK)
@@ -178,32 +171,51 @@ static tri_status warm(struct trii_gpu *gpu, const struct source *source, uint32
     return trii_gpu_scope_end(gpu, TRI_ENGINE_FAILED, doing, err);
 }
 
-tri_status trii_gpu_kernel(struct trii_gpu *gpu, enum trii_gpu_kernel_id id, uint32_t variant,
+static tri_status make_kernel(struct trii_gpu *gpu, const struct trii_gpu_source *source, uint32_t variant,
+                              struct trii_gpu_kernel *out, struct tri_error *err) {
+    char *wgsl = specialise(source, variant);
+    if (!wgsl)
+        return trii_fail(err, TRI_NO_MEMORY, "no memory for the shader of %s", source->name);
+    tri_status status = compile(gpu, source, wgsl, out, err);
+    trii_free(wgsl);
+    if (status != TRI_OK)
+        return status;
+    status = warm(gpu, source, variant, out, err);
+    if (status != TRI_OK)
+        release_kernel(gpu, out);
+    return status;
+}
+
+tri_status trii_gpu_kernel(struct trii_gpu *gpu, const struct trii_gpu_source *source, uint32_t variant,
                            const struct trii_gpu_kernel **out, struct tri_error *err) {
-    struct trii_gpu_kernel *slot = &gpu->kernels[id][variant], kernel;
-    if (!slot->pipeline) {
-        char *wgsl = specialise(sources[id].wgsl, variant);
-        if (!wgsl)
-            return trii_fail(err, TRI_NO_MEMORY, "no memory for the shader of %s", sources[id].name);
-        tri_status status = compile(gpu, &sources[id], wgsl, &kernel, err);
-        trii_free(wgsl);
-        if (status != TRI_OK)
-            return status;
-        status = warm(gpu, &sources[id], variant, &kernel, err);
-        if (status != TRI_OK) {
-            release_kernel(gpu, &kernel);
-            return status;
+    for (struct trii_gpu_kernel *kernel = gpu->kernels; kernel; kernel = kernel->next)
+        if (kernel->source == source && kernel->variant == variant) {
+            *out = kernel;
+            return TRI_OK;
         }
-        *slot = kernel;
+    struct trii_gpu_kernel *kernel = trii_calloc(1, sizeof *kernel);
+    if (!kernel)
+        return trii_fail(err, TRI_NO_MEMORY, "no memory for the shader of %s", source->name);
+    tri_status status = make_kernel(gpu, source, variant, kernel, err);
+    if (status != TRI_OK) {
+        trii_free(kernel);
+        return status;
     }
-    *out = slot;
+    kernel->source = source;
+    kernel->variant = variant;
+    kernel->next = gpu->kernels;
+    gpu->kernels = kernel;
+    *out = kernel;
     return TRI_OK;
 }
 
 void trii_gpu_drop_kernels(struct trii_gpu *gpu) {
-    for (size_t id = 0; id < TRII_GPU_KERNELS; id++)
-        for (size_t variant = 0; variant < TRII_GPU_VARIANTS; variant++)
-            release_kernel(gpu, &gpu->kernels[id][variant]);
+    while (gpu->kernels) {
+        struct trii_gpu_kernel *kernel = gpu->kernels;
+        gpu->kernels = kernel->next;
+        release_kernel(gpu, kernel);
+        trii_free(kernel);
+    }
     WGPUBuffer *buffers[] = {&gpu->scratch[0], &gpu->scratch[1], &gpu->byte_job, &gpu->byte_seen, &gpu->byte_readback};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
         if (*buffers[i])

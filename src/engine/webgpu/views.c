@@ -113,9 +113,6 @@ static void give_back(struct trii_gpu *gpu, struct trii_gpu_view *view) {
     gpu->dawn.BufferDestroy(view->buffer);
     gpu->dawn.BufferRelease(view->buffer);
     view->buffer = NULL;
-    if (view->readback)
-        gpu->dawn.BufferRelease(view->readback);
-    view->readback = NULL;
     if (!view->imported)
         trii_store_relaxed(&view->disposed, 1);
     view->next = gpu->dying;

@@ -76,9 +76,9 @@ static void gpu_info(const struct tri_engine *engine, struct tri_engine_info *ou
     };
 }
 
-static bool gpu_has(const struct tri_engine *engine, enum trii_op_id op) {
+static bool gpu_has(const struct tri_engine *engine, const struct trii_op *op) {
     (void)engine;
-    return op == TRII_OP_RESIZE || op == TRII_OP_APPLY_MASK;
+    return trii_gpu_recipe_of(op) != NULL;
 }
 
 static tri_status gpu_view(struct tri_engine *engine, const struct trii_region *region, const struct tri_layout *layout,

@@ -8,8 +8,10 @@
  *   probe.c    tries whether this device takes pages of this arena
  *   views.c    WGPUBuffers over regions, and when the pages may go
  *   kernels.c  pipelines, made and warmed once
- *   plan.c     a stage as tiles that fit bindings and dispatches
- *   stage.c    prepare, submit, wait, release
+ *   recipe.h   what an operation asks of the GPU; recipes/ has one file an operation
+ *   plan.c     a pass as tiles that fit bindings and dispatches
+ *   prepare.c  a stage made ready, and released
+ *   stage.c    submit and wait
  *   byte.c     peek and poke
  *   webgpu.c   the table of the contract
  *
@@ -22,15 +24,11 @@
 
 #include "engine/contract.h"
 #include "engine/webgpu/dawn.h"
+#include "engine/webgpu/recipe.h"
 
 #include <tripoint/ledger.h>
 
 #include <pthread.h>
-
-/* What every WebGPU device binds at least, and the size of a window of a larger operand (ops/wgsl). Four of them are
- * the largest region. */
-#define TRII_GPU_WINDOW_BYTES ((uint64_t)128 << 20)
-#define TRII_GPU_WINDOWS 4
 
 #define TRII_GPU_TEXT_BYTES 320
 
@@ -38,7 +36,6 @@
 struct trii_gpu_view {
     struct trii_region region;
     WGPUBuffer buffer;
-    WGPUBuffer readback;       /* staged regions that were written: where results land; else NULL */
     bool imported;             /* the buffer is the region's pages; false: a staged copy */
     uint32_t users;            /* prepared stages */
     bool freed;                /* the region is; the view goes with its last user */
@@ -46,27 +43,12 @@ struct trii_gpu_view {
     struct trii_gpu_view *next; /* in `dying` or `buried` */
 };
 
-enum trii_gpu_kernel_id {
-    TRII_GPU_BILINEAR,
-    TRII_GPU_AREA,
-    TRII_GPU_MASK_FOURS,
-    TRII_GPU_MASK_FOURS_IN_PLACE,
-    TRII_GPU_MASK_SINGLES,
-    TRII_GPU_MASK_SINGLES_IN_PLACE,
-    TRII_GPU_PEEK,
-    TRII_GPU_POKE,
-    TRII_GPU_KERNELS
-};
-/* Variants of a kernel: sections of its text that are kept. */
-#define TRII_GPU_SPLIT 1u
-#define TRII_GPU_HUGE 2u
-#define TRII_GPU_NARROW4 4u
-#define TRII_GPU_NARROW8 8u
-#define TRII_GPU_VARIANTS 16
-
 struct trii_gpu_kernel {
-    WGPUComputePipeline pipeline; /* NULL: not made yet */
+    WGPUComputePipeline pipeline;
     WGPUBindGroupLayout layout;
+    const struct trii_gpu_source *source; /* of which this is */
+    uint32_t variant;
+    struct trii_gpu_kernel *next;
 };
 
 struct trii_gpu {
@@ -108,7 +90,7 @@ struct trii_gpu {
     struct trii_gpu_view *dying;  /* given back, pages perhaps still in use by the driver */
     struct trii_gpu_view *buried; /* unpinned without the driver's word, on a lost device: kept for a late callback */
 
-    struct trii_gpu_kernel kernels[TRII_GPU_KERNELS][TRII_GPU_VARIANTS];
+    struct trii_gpu_kernel *kernels; /* made so far */
     WGPUBuffer scratch[2];        /* what warm-ups read and write */
     WGPUBuffer byte_job, byte_seen, byte_readback;
 };
@@ -196,20 +178,12 @@ void trii_gpu_unpin_views(struct trii_gpu *gpu);
 tri_status trii_gpu_compile(struct trii_gpu *gpu, const char *name, const char *wgsl, const char *entry,
                             struct trii_gpu_kernel *out, struct tri_error *err);
 /* Made at first use and kept; warmed, so that its first real dispatch costs what the others do. */
-tri_status trii_gpu_kernel(struct trii_gpu *gpu, enum trii_gpu_kernel_id id, uint32_t variant,
+tri_status trii_gpu_kernel(struct trii_gpu *gpu, const struct trii_gpu_source *source, uint32_t variant,
                            const struct trii_gpu_kernel **out, struct tri_error *err);
 /* Pipelines and the engine's small buffers. */
 void trii_gpu_drop_kernels(struct trii_gpu *gpu);
 
 /* ---- plan.c ---- */
-/* The uniform of ops/wgsl; one a tile. Must be as WGSL lays it out. */
-struct trii_gpu_job {
-    uint32_t source[2], origin[2], extent[2];
-    uint32_t base, pitch;
-    float scale[2];
-    float share;
-    uint32_t padding;
-};
 #define TRII_GPU_JOB_STRIDE 256 /* the largest uniform alignment that WebGPU allows a device to ask for */
 
 /* Pixels of the output that one dispatch does, and the part of the output's region that it binds. */
@@ -218,24 +192,59 @@ struct trii_gpu_tile {
     uint64_t offset, bytes;
     uint32_t groups[2];
 };
-/* How an output of `width` x `height` pixels is cut; `pixels` is what one invocation does. */
+/* How an output of `width` x `height` pixels is cut. */
 struct trii_gpu_cut {
     uint64_t width, height;
+    uint32_t pixels;        /* one invocation does so many */
+    uint32_t words;         /* of a pixel */
     uint64_t columns, rows; /* of a full tile */
     uint64_t across, down;  /* tiles */
 };
-void trii_gpu_cut(uint64_t binding_bytes, uint32_t groups_max, uint32_t pixels, uint64_t width, uint64_t height,
+void trii_gpu_cut(uint64_t binding_bytes, uint32_t groups_max, const struct trii_gpu_pass *pass,
                   struct trii_gpu_cut *out);
-/* Tile `i` of across * down: origin, extent, base, pitch, offset, bytes and groups; the job's other fields are kept. */
-void trii_gpu_tile(const struct trii_gpu_cut *cut, uint32_t pixels, uint64_t i, struct trii_gpu_tile *out);
+/* Tile `i` of across * down: origin, extent, base, pitch, offset, bytes and groups; the job's values are kept. */
+void trii_gpu_tile(const struct trii_gpu_cut *cut, uint64_t i, struct trii_gpu_tile *out);
 
-/* ---- stage.c ---- */
+/* ---- prepare.c ---- */
+struct trii_gpu_dispatch {
+    WGPUComputePipeline pipeline; /* the engine's */
+    WGPUBindGroup group;
+    uint32_t groups[2];
+};
+
+/* An operand whose region is staged and that the stage writes: read back after the work. */
+struct trii_gpu_result {
+    const struct trii_gpu_view *view;
+    uint64_t offset, bytes; /* in the readback buffer */
+};
+
+struct trii_prepared {
+    struct trii_gpu *gpu;
+    const struct trii_stage *stage;
+    struct trii_gpu_view *views[TRII_OP_OPERANDS_MAX];
+    uint64_t bytes[TRII_OP_OPERANDS_MAX]; /* of the operand's layout, in whole words */
+    WGPUBuffer scratch[TRII_GPU_SCRATCHES];
+    uint64_t scratch_bytes[TRII_GPU_SCRATCHES];
+    WGPUBuffer uniforms;
+    struct trii_gpu_dispatch *dispatches;
+    size_t dispatch_count;
+    WGPUBuffer readback; /* NULL: nothing is staged */
+    uint64_t readback_bytes;
+    struct trii_gpu_result results[TRII_OP_OPERANDS_MAX];
+    size_t result_count;
+
+    struct trii_fence *fence; /* of the submission in flight */
+    WGPUFuture future;
+    struct trii_prepared *next; /* in gpu->flying */
+};
 tri_status trii_gpu_prepare(struct tri_engine *engine, const struct trii_stage *stage, struct trii_prepared **out,
                             struct tri_error *err);
+void trii_gpu_release(struct tri_engine *engine, struct trii_prepared *prepared);
+
+/* ---- stage.c ---- */
 tri_status trii_gpu_submit(struct tri_engine *engine, struct trii_prepared *prepared, struct trii_fence *fence,
                            struct tri_error *err);
 tri_status trii_gpu_wait(struct tri_engine *engine, struct trii_fence *fence, uint64_t timeout_ns);
-void trii_gpu_release(struct tri_engine *engine, struct trii_prepared *prepared);
 
 /* ---- byte.c ---- */
 tri_status trii_gpu_peek(struct tri_engine *engine, const struct trii_region *region, uint64_t offset, uint8_t *out,

@@ -145,9 +145,9 @@ static void info(const struct tri_engine *engine, struct tri_engine_info *out) {
     };
 }
 
-static bool has(const struct tri_engine *engine, enum trii_op_id op) {
+static bool has(const struct tri_engine *engine, const struct trii_op *op) {
     (void)engine;
-    return op == TRII_OP_SEGMENT;
+    return op->id == TRII_OP_SEGMENT;
 }
 
 const struct trii_engine_vtable trii_webnn_engine = {

@@ -8,7 +8,7 @@ from numpy.typing import DTypeLike, NDArray
 __version__: str
 
 _Shape: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
-_Kind: TypeAlias = Literal["bytes", "image", "mask", "tensor", "boxes"]
+_Kind: TypeAlias = Literal["bytes", "image", "mask", "tensor", "boxes", "nv12", "i420"]
 
 @final
 class LedgerLine(tuple[str, str, str, str, int, int]):

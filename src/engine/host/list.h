@@ -1,0 +1,10 @@
+/* The operations that the host does: X(NAME, name) has the recipe trii_host_name, in a file of this folder. */
+#ifndef TRIPOINT_ENGINE_HOST_LIST_H
+#define TRIPOINT_ENGINE_HOST_LIST_H
+
+#define TRII_HOST_LIST(X)     \
+    X(RESIZE, resize)         \
+    X(APPLY_MASK, apply_mask) \
+    X(VIGNETTE, vignette)
+
+#endif

@@ -1,0 +1,14 @@
+/*
+ * The built-in operations, in the order in which `tripoint ops` shows them. X(NAME, name) makes TRII_OP_NAME and expects
+ * `const struct trii_op trii_name_op`, defined in ops/name.c. Adding an operation: see the README of the room.
+ */
+#ifndef TRIPOINT_ENGINE_OPS_LIST_H
+#define TRIPOINT_ENGINE_OPS_LIST_H
+
+#define TRII_OP_LIST(X)       \
+    X(RESIZE, resize)         \
+    X(SEGMENT, segment)       \
+    X(APPLY_MASK, apply_mask) \
+    X(VIGNETTE, vignette)
+
+#endif

@@ -1,0 +1,9 @@
+/* The operations that the GPU does: X(NAME, name) has the recipe trii_gpu_name() in recipes/name.c. */
+#ifndef TRIPOINT_ENGINE_WEBGPU_RECIPES_LIST_H
+#define TRIPOINT_ENGINE_WEBGPU_RECIPES_LIST_H
+
+#define TRII_GPU_LIST(X) \
+    X(RESIZE, resize)    \
+    X(APPLY_MASK, apply_mask)
+
+#endif
