@@ -157,10 +157,25 @@ export interface EngineInfo {
   sharing: string;
 }
 
+export interface Parameter {
+  name: string;
+  type: 'integer' | 'number' | 'choice' | 'text';
+  default: number | string;
+  /** Of numbers. */
+  minimum?: number;
+  maximum?: number;
+  /** Of a choice: `'bilinear|area'`. */
+  choices?: string;
+  help: string;
+}
+
 export interface Operation {
   name: string;
   summary: string;
+  /** The arithmetic that every engine follows. */
+  definition: string;
   inPlace: boolean;
+  params: Parameter[];
   operands: { name: string; access: 'read' | 'write'; kind: Kind; help: string }[];
   technologies: (Technology | 'host')[];
 }
@@ -251,10 +266,48 @@ export declare class ZeroCopyImagePipeline {
   readonly ledger: Ledger;
   /** An image in the arena: processImage() then copies nothing. */
   createImageData(width: number, height: number): ImageData;
-  /** Two copies, in and out; none for an image in the arena. `into`: an image of the same size (and place) for the
-   * result, which saves new memory. */
-  processImage(imageData: ImagePixels, options?: WaitOptions & { into?: ImagePixels }): Promise<ImageData>;
+  /** Pixels are copied in and the result out; neither for an image in the arena. Leave the pixels as they are until the
+   * promise settles. `into`: an image of the same size (and place) for the result, which saves new memory. */
+  processImage(imageData: ImagePixels, options?: WaitOptions & CopyOptions & { into?: ImagePixels }): Promise<ImageData>;
   destroy(): void;
+}
+
+export interface CopyOptions {
+  /** Hands the input's memory over (its ArrayBuffer is detached), so that it is copied beside the event loop. */
+  transfer?: boolean;
+}
+
+export type TypedArray = Uint8Array | Uint8ClampedArray | Int8Array | Uint16Array | Int16Array | Uint32Array
+  | Int32Array | Float32Array | Float64Array | BigUint64Array | BigInt64Array;
+
+/** What a region of a pipeline holds, in memory of JavaScript's. */
+export interface Value {
+  data: TypedArray;
+  shape: number[];
+  /** Default: the array's own element type. */
+  dataType?: DataType;
+  kind?: Kind;
+}
+
+/** A pipeline in its JSON form (docs/pipelines.md). */
+export declare class Pipeline {
+  private constructor();
+  /** A shipped pipeline's name, a path (with a `/`, or ending in `.json`), or the pipeline itself as an object.
+   * `params` override the stages' own: `{ 'resize.width': 256 }`, the stage by name or by number from 0. */
+  static load(pipeline: string | object, options?: { arena?: SharedMemoryArena; params?: Record<string, number | string> }):
+    Promise<Pipeline>;
+  readonly name: string;
+  /** The first input's name, and the first output's. */
+  readonly input: string;
+  readonly output: string;
+  readonly arena: SharedMemoryArena;
+  readonly ledger: Ledger;
+  /** One frame: its input, or all of them by name; they are copied in and the result out. RGBA comes as an ImageData.
+   * Frames run one at a time, in the order in which they were given. */
+  run(input: ImagePixels | Value | Record<string, ImagePixels | Value>, options: RunOptions & CopyOptions & { outputs: string[] }):
+    Promise<Record<string, ImageData | Required<Value>>>;
+  run<Result extends ImageData | Required<Value> = ImageData>(
+    input: ImagePixels | Value | Record<string, ImagePixels | Value>, options?: RunOptions & CopyOptions): Promise<Result>;
 }
 
 /** The runtime's own ImageData, or one like it. */

@@ -1,5 +1,12 @@
-/* What bench.mjs compares with: the same work by the C library alone. Prints nanoseconds a call, medians:
- * "execute", "process" into memory that is used again, "process" into memory that is new, as the result is in JavaScript. */
+/*
+ * What bench.mjs compares with: the same work by the C library alone, in a process that stays and is asked by lines:
+ *
+ *   execute N   executeZeroCopy of one small stage, N calls: their median
+ *   reused      one image into memory that is used again
+ *   fresh       one image into memory that is new, as the result is in JavaScript
+ *
+ * Each is answered with nanoseconds.
+ */
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,64 +40,70 @@ static void must(tri_status status, const struct tri_error *err) {
     exit(1);
 }
 
-static void execute(size_t calls) {
+static struct tri_runtime *runtime;
+static struct tri_stage stage = {.struct_bytes = sizeof stage, .technology = TRI_TECHNOLOGY_HOST, .operation = "vignette"};
+
+static void execute_open(void) {
     struct tri_error err = {0};
-    struct tri_runtime *runtime = NULL;
-    tri_handle region;
     const struct tri_layout layout = tri_layout_image(8, 8, 4, TRI_DTYPE_U8);
     must(tri_runtime_create(NULL, &runtime, &err), &err);
-    must(tri_arena_allocate_shared(tri_runtime_arena(runtime), 256, &region, &err), &err);
-    must(tri_region_set_layout(tri_runtime_arena(runtime), region, &layout, &err), &err);
-    const struct tri_stage stage = {.struct_bytes = sizeof stage,
-                                    .technology = TRI_TECHNOLOGY_HOST,
-                                    .operation = "vignette",
-                                    .input = region,
-                                    .output = region};
+    must(tri_arena_allocate_shared(tri_runtime_arena(runtime), 256, &stage.input, &err), &err);
+    must(tri_region_set_layout(tri_runtime_arena(runtime), stage.input, &layout, &err), &err);
+    stage.output = stage.input;
+}
+
+static double execute(size_t calls) {
+    struct tri_error err = {0};
     for (size_t i = 0; i < calls; i++) {
         const double begin = now();
         must(tri_execute_zero_copy(runtime, &stage, 1, &err), &err);
         times[i] = now() - begin;
     }
-    printf("execute %.0f\n", median(calls));
-    tri_runtime_destroy(&runtime);
+    return median(calls);
 }
 
-static void process(const char *pipeline, size_t calls) {
+static struct tri_image_pipeline *image;
+static uint8_t *pixels, *result;
+
+static void process_open(const char *pipeline) {
     struct tri_error err = {0};
-    struct tri_image_pipeline *image = NULL;
     const size_t bytes = (size_t)WIDTH * HEIGHT * 4;
-    uint8_t *pixels = malloc(bytes), *result = malloc(bytes);
+    pixels = malloc(bytes);
+    result = malloc(bytes);
     if (!pixels || !result)
         exit(1);
     for (size_t i = 0; i < bytes; i++)
         pixels[i] = (uint8_t)(i * 31 >> 3);
     must(tri_image_pipeline_create(NULL, pipeline, &image, &err), &err);
-    for (size_t i = 0; i < calls + 5; i++) {
-        const double begin = now();
-        must(tri_image_pipeline_process(image, pixels, WIDTH, HEIGHT, result, &err), &err);
-        times[i < 5 ? 0 : i - 5] = now() - begin;
-    }
-    printf("reused %.0f\n", median(calls));
-    for (size_t i = 0; i < calls; i++) {
-        const double begin = now();
-        uint8_t *fresh = malloc(bytes);
-        if (!fresh)
-            exit(1);
-        must(tri_image_pipeline_process(image, pixels, WIDTH, HEIGHT, fresh, &err), &err);
-        times[i] = now() - begin;
-        free(fresh);
-    }
-    printf("fresh %.0f\n", median(calls));
-    tri_image_pipeline_destroy(&image);
-    free(pixels);
-    free(result);
+}
+
+static double process(bool fresh) {
+    struct tri_error err = {0};
+    const double begin = now();
+    uint8_t *into = fresh ? malloc((size_t)WIDTH * HEIGHT * 4) : result;
+    if (!into)
+        exit(1);
+    must(tri_image_pipeline_process(image, pixels, WIDTH, HEIGHT, into, &err), &err);
+    const double took = now() - begin;
+    if (fresh)
+        free(into);
+    return took;
 }
 
 int main(int argc, char **argv) {
+    char line[64];
+    size_t calls;
     if (argc != 2)
         return 2;
     mallopt(M_MMAP_THRESHOLD, 1 << 20); /* what is new is new: the allocator keeps no pages of the last result */
-    execute(3000);
-    process(argv[1], 25);
+    execute_open();
+    process_open(argv[1]);
+    while (fgets(line, sizeof line, stdin)) {
+        if (sscanf(line, "execute %zu", &calls) == 1 && calls >= 1 && calls <= CALLS_MAX)
+            printf("%.0f\n", execute(calls));
+        else
+            printf("%.0f\n", process(line[0] == 'f'));
+        fflush(stdout);
+    }
     return 0;
 }

@@ -1,78 +1,113 @@
-// What the binding adds to the C library: medians, C and JavaScript in turns within one run.
-//   TRIPOINT_LIB_DIR=…/build/src node bench/bench.mjs [webgpu|host [ROUNDS]]
-import { execFileSync } from 'node:child_process';
+// What the binding adds to the C library. C and JavaScript take turns, call by call: C in a process of its own that waits
+// in between; a ratio is the median of the pairs' quotients.
+//   TRIPOINT_LIB_DIR=…/build/src node bench/bench.mjs [webgpu|host [PAIRS]]
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { createZeroCopyPipeline, ImageData, ZeroCopyImagePipeline } from '../lib/index.js';
+import { createZeroCopyPipeline, ImageData, version, ZeroCopyImagePipeline } from '../lib/index.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const lib = process.env.TRIPOINT_LIB_DIR ?? `${here}../../../build/src`;
 const include = process.env.TRIPOINT_INCLUDE_DIR ?? `${here}../../../include`;
 const pixels = process.argv[2] ?? 'webgpu';
-const rounds = Number(process.argv[3] ?? 7);
+const pairs = Number(process.argv[3] ?? 101);
 const [width, height] = [1920, 1080];
 
-const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
+const sorted = (list) => [...list].sort((a, b) => a - b);
+const at = (list, share) => sorted(list)[Math.min(list.length - 1, Math.floor(list.length * share))];
+const median = (list) => at(list, 0.5);
 const now = () => Number(process.hrtime.bigint());
 
 mkdirSync(`${here}../build`, { recursive: true });
 execFileSync('cc', ['-O2', '-o', `${here}../build/baseline`, `${here}baseline.c`, '-I', include, '-L', lib,
   `-Wl,-rpath,${lib}`, '-ltripoint']);
-
-function baseline() {
-  const text = execFileSync(`${here}../build/baseline`, [pixels === 'host' ? 'cutout-host' : 'cutout'],
-    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  return Object.fromEntries(text.trim().split('\n').map((line) => line.split(' ')).map(([name, ns]) => [name, Number(ns)]));
+const child = spawn(`${here}../build/baseline`, [pixels === 'host' ? 'cutout-host' : 'cutout'],
+  { stdio: ['pipe', 'pipe', 'ignore'] });
+const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+async function inC(line) {
+  child.stdin.write(`${line}\n`);
+  const { value, done } = await answers.next();
+  if (done) throw new Error('the C side ended');
+  return Number(value);
 }
 
-async function timed(calls, call) {
+async function timed(call) {
+  const begin = now();
+  await call();
+  return now() - begin;
+}
+
+async function medianOf(calls, call) {
   const times = [];
-  for (let i = 0; i < calls; i++) {
-    const begin = now();
-    await call(i);
-    times.push(now() - begin);
-  }
+  for (let i = 0; i < calls; i++) times.push(await timed(call));
   return median(times);
 }
 
-async function javascript() {
-  const arena = createZeroCopyPipeline();
-  const region = arena.allocateShared(256, { shape: [8, 8, 4] });
-  const stages = [{ technology: 'host', operation: 'vignette', input: region, output: region }];
-  const big = arena.allocateShared(1 << 28);
-  const result = {
-    wasmView: await timed(3000, () => { arena.getWasmView(big); }),
-    gpuView: await timed(3000, () => { arena.getGPUView(big); }),
-    npuView: await timed(3000, () => { arena.getNPUView(big); }),
-    execute: await timed(3000, () => arena.executeZeroCopy(stages)),
-  };
-  const pipeline = new ZeroCopyImagePipeline({ pixels });
-  const photo = new ImageData(width, height);
-  photo.data.forEach((_, i, data) => { data[i] = (i * 31) >> 3; });
-  await timed(5, () => pipeline.processImage(photo));
-  result.fresh = await timed(25, () => pipeline.processImage(photo));
-  const reused = new ImageData(width, height);
-  result.reused = await timed(25, () => pipeline.processImage(photo, { into: reused }));
-  const inside = pipeline.createImageData(width, height);
-  const into = pipeline.createImageData(width, height);
-  inside.data.set(photo.data);
-  await timed(5, () => pipeline.processImage(inside, { into }));
-  result.inArena = await timed(25, () => pipeline.processImage(inside, { into }));
-  pipeline.arena.destroy();
-  arena.destroy();
-  return result;
+async function compare(count, c, js) {
+  const taken = { c: [], js: [], ratio: [] };
+  for (let i = -3; i < count; i++) { // the first turns warm up
+    const [one, other] = i % 2 ? [await c(), await js()] : [await js(), await c()].reverse();
+    if (i < 0) continue;
+    taken.c.push(one);
+    taken.js.push(other);
+    taken.ratio.push(other / one);
+  }
+  return taken;
 }
 
-const all = [];
-for (let i = 0; i < rounds; i++) all.push({ c: baseline(), js: await javascript() });
-const of = (side, name) => median(all.map((round) => round[side][name]));
-const us = (ns) => `${(ns / 1000).toFixed(1)} µs`;
-const ratio = (name) => median(all.map((round) => round.js[name] / round.c[name])).toFixed(3);
-console.log(`views, O(1), over 256 MiB: wasm ${us(of('js', 'wasmView'))}, gpu ${us(of('js', 'gpuView'))}, ` +
-  `npu ${us(of('js', 'npuView'))} (a turn of the event loop included)`);
-console.log(`executeZeroCopy, a stage of 8 × 8: ${us(of('js', 'execute'))}, C ${us(of('c', 'execute'))}, more by ` +
-  `${us(of('js', 'execute') - of('c', 'execute'))}`);
-console.log(`processImage ${width} × ${height}, ${pixels}:`);
-for (const [name, what] of [['fresh', 'into new memory'], ['reused', 'into memory used before']])
-  console.log(`  ${what}: ${us(of('js', name))}, C ${us(of('c', name))}, median of the rounds' ratios ${ratio(name)}`);
-console.log(`  in the arena, no copy: ${us(of('js', 'inArena'))}`);
+const us = (ns) => `${(ns / 1e3).toFixed(1)} µs`;
+const ms = (ns) => `${(ns / 1e6).toFixed(2)} ms`;
+const say = (what, { c, js, ratio }) => console.log(`  ${what}: ${ms(median(js))}, C ${ms(median(c))}, ×${median(ratio).toFixed(3)} ` +
+  `(p25 ${at(ratio, 0.25).toFixed(3)}, p75 ${at(ratio, 0.75).toFixed(3)})`);
+
+console.log(`${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}, Tripoint ${version}`);
+const arena = createZeroCopyPipeline();
+const region = arena.allocateShared(256, { shape: [8, 8, 4] });
+const stages = [{ technology: 'host', operation: 'vignette', input: region, output: region }];
+const big = arena.allocateShared(1 << 28);
+const views = [];
+for (const name of ['getWasmView', 'getGPUView', 'getNPUView'])
+  views.push(`${name} ${us(await medianOf(5000, () => { arena[name](big); }))}`);
+console.log(`views over 256 MiB: ${views.join(', ')} (a turn of the microtask queue included)`);
+
+const small = await compare(21, () => inC('execute 500'), () => medianOf(500, () => arena.executeZeroCopy(stages)));
+console.log(`executeZeroCopy, one stage of 8 × 8: ${us(median(small.js))}, C ${us(median(small.c))}, more by ` +
+  us(median(small.js.map((js, i) => js - small.c[i]))));
+
+console.log(`processImage ${width} × ${height}, ${pixels}, ${pairs} pairs:`);
+const pipeline = new ZeroCopyImagePipeline({ pixels });
+const photo = new ImageData(width, height);
+photo.data.forEach((_, i, data) => { data[i] = (i * 31) >> 3; });
+const reused = new ImageData(width, height);
+say('into memory used before', await compare(pairs, () => inC('reused'),
+  () => timed(() => pipeline.processImage(photo, { into: reused }))));
+say('into new memory', await compare(pairs, () => inC('fresh'), () => timed(() => pipeline.processImage(photo))));
+const [inside, into] = [pipeline.createImageData(width, height), pipeline.createImageData(width, height)];
+inside.data.set(photo.data);
+say('in the arena, no copy', await compare(pairs, () => inC('reused'), () => timed(() => pipeline.processImage(inside, { into }))));
+
+// How long the event loop is kept from its other work: the longest time between two of its turns, for each image.
+async function longestTurn(call) {
+  let [last, longest, running] = [now(), 0, true];
+  const turn = () => {
+    const time = now();
+    longest = Math.max(longest, time - last);
+    last = time;
+    if (running) setImmediate(turn);
+  };
+  setImmediate(turn);
+  await call();
+  running = false;
+  return longest;
+}
+for (const [what, call] of [['nothing but itself', () => new Promise((done) => { setTimeout(done, 10); })],
+  ['processImage', () => pipeline.processImage(photo, { into: reused })]]) {
+  const longest = [];
+  for (let i = 0; i < 31; i++) longest.push(await longestTurn(call));
+  console.log(`the event loop's longest turn, ${what}: ${us(median(longest))} (p95 ${us(at(longest, 0.95))})`);
+}
+arena.destroy();
+pipeline.arena.destroy();
+child.stdin.end();

@@ -4,6 +4,8 @@ const { native, constants, TripointError, invalid, dataTypes, dataTypeOf, nameOf
 const { SharedGPUBuffer, SharedMLTensor } = require('./views.js');
 const { cancellationOf } = require('./cancel.js');
 
+let boxOf; // an arena's own record in the addon
+
 const records = new WeakMap(); // SharedMemoryHandle → {handle, box, arena, size, buffer, gpu}
 const owners = new WeakMap();  // ArrayBuffer over pages → its record: a view keeps its region from being collected
 
@@ -80,6 +82,10 @@ function parseStages(stages, arena) {
 /** One block of memory that Wasm, WebGPU and WebNN see at the same time: a ZeroCopyPipeline. */
 class SharedMemoryArena {
   #box;
+
+  static {
+    boxOf = (arena) => arena.#box;
+  }
 
   constructor(options = {}) {
     const asked = typeof options === 'number' ? { capacity: options } : options;
@@ -229,26 +235,10 @@ class Plan {
     this.#box = box;
   }
 
-  async run(options) {
+  async run(options, box, bytes) {
     const cancel = cancellationOf(options);
     try {
-      await native.run(this.#box, options?.timeout, cancel.it, options?.allowCopies !== true);
-    } finally {
-      cancel.end();
-    }
-  }
-
-  /**
-   * For the package's own files: runs, then copies the region's bytes out into an ArrayBuffer of its own. It is not
-   * zeroed first: nobody sees it before it has been filled.
-   */
-  async runAndRead(handle, options) {
-    const { box, size } = recordOf(handle, this.#arena);
-    const cancel = cancellationOf(options);
-    try {
-      const memory = Buffer.allocUnsafeSlow(size).buffer;
-      await native.run(this.#box, options?.timeout, cancel.it, true, box, memory);
-      return memory;
+      await native.run(this.#box, options?.timeout, cancel.it, options?.allowCopies !== true, box, bytes);
     } finally {
       cancel.end();
     }
@@ -262,4 +252,4 @@ function regionUnder(view, arena) {
     record.buffer === view.buffer ? record : undefined;
 }
 
-module.exports = { SharedMemoryArena, SharedMemoryHandle, Plan, recordOf, regionUnder };
+module.exports = { SharedMemoryArena, SharedMemoryHandle, Plan, recordOf, regionUnder, parseLayout, boxOf };

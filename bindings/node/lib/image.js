@@ -1,7 +1,8 @@
 'use strict';
 // RGBA pixels in, RGBA pixels out: resize, segment in place, apply the mask.
-const { native, TripointError, invalid } = require('./native.js');
+const { TripointError, invalid } = require('./native.js');
 const { SharedMemoryArena, recordOf, regionUnder } = require('./arena.js');
+const { copyIn, runAndCopyOut, checkTransfer } = require('./border.js');
 
 const SIDE = 512; // what `segment` is given
 const IDLE_LANES = 2;
@@ -84,6 +85,7 @@ class ZeroCopyImagePipeline {
 
   async processImage(image, options) {
     checkImage(image);
+    checkTransfer(options);
     const source = regionUnder(image.data, this.#arena);
     return source ? this.#processInArena(source, image, options) : this.#processOutside(image, options);
   }
@@ -107,8 +109,7 @@ class ZeroCopyImagePipeline {
   }
 
   /**
-   * Pixels of JavaScript's: copied in at once (whoever owns them may go on with them), copied out beside the event loop;
-   * into memory of the caller's, on it.
+   * Pixels of JavaScript's: copied in, and out beside the event loop, or into memory of the caller's.
    */
   async #processOutside(image, options) {
     const { width, height } = image;
@@ -116,17 +117,12 @@ class ZeroCopyImagePipeline {
     if (into) checkInto(into, width, height);
     const lane = this.#takeLane(width, height);
     try {
-      native.write(recordOf(lane.input).box, image.data);
+      await copyIn(recordOf(lane.input).box, image.data, options);
       lane.plan ??= await this.#arena.prepare(this.#stages(lane.input, lane.work, lane.output));
-      if (into) {
-        await lane.plan.run(options);
-        native.read(recordOf(lane.output).box, into.data);
-        this.#giveLane(lane);
-        return into;
-      }
-      const bytes = await lane.plan.runAndRead(lane.output, options);
+      const { box, size } = recordOf(lane.output);
+      const { buffer } = await runAndCopyOut((...out) => lane.plan.run(options, ...out), box, size, into?.data, options);
       this.#giveLane(lane);
-      return new ImageData(new Uint8ClampedArray(bytes), width, height);
+      return into ?? new ImageData(new Uint8ClampedArray(buffer), width, height);
     } catch (error) {
       this.#freeLane(lane);
       throw error;

@@ -56,7 +56,8 @@ NAPI_MODULE_INIT() {
     }
     if (!pool_create(addon) || napi_add_env_cleanup_hook(env, end, addon) != napi_ok ||
         !export_functions(env, exports, functions, 1) || !export_memory(env, exports) ||
-        !export_work(env, exports) || !export_tell(env, exports))
+        !export_border(env, exports) || !export_work(env, exports) || !export_pipeline(env, exports) ||
+        !export_tell(env, exports))
         return NULL;
     return exports;
 }

@@ -26,7 +26,7 @@ struct pool;
 struct job;
 
 /* What a JavaScript object may hold. The number is the object's type tag. */
-enum box_kind { BOX_RUNTIME = 1, BOX_REGION = 2, BOX_PLAN = 3, BOX_CANCEL = 4 };
+enum box_kind { BOX_RUNTIME = 1, BOX_REGION = 2, BOX_PLAN = 3, BOX_CANCEL = 4, BOX_PIPELINE = 5 };
 
 struct addon {
     napi_env env;
@@ -47,8 +47,9 @@ struct runtime {
     struct tri_runtime *it;
     struct region *regions;
     struct plan *plans;
+    struct pipeline *pipelines;
     uint32_t refs; /* on this record: the JavaScript object, regions, and every use */
-    uint32_t uses; /* of `it`: being open, regions that the arena has not got back, jobs, plans */
+    uint32_t uses; /* of `it`: being open, regions that the arena has not got back, jobs, plans, pipelines */
     bool closed;
 };
 
@@ -65,12 +66,21 @@ struct region {
     uint32_t refs;          /* the JavaScript object, buffers, jobs */
     bool freed;             /* to JavaScript; the arena is told when no ArrayBuffer is left that could reach it */
     bool returned;          /* to the arena */
+    bool lent;              /* a pipeline's: filled and emptied, nothing else */
 };
 
 struct plan {
     struct runtime *runtime;
     struct plan *next;
     struct tri_plan *it;
+    uint32_t refs; /* the JavaScript object, jobs */
+    bool running;
+};
+
+struct pipeline {
+    struct runtime *runtime;
+    struct pipeline *next;
+    struct tri_pipeline *it;
     uint32_t refs; /* the JavaScript object, jobs */
     bool running;
 };
@@ -88,6 +98,8 @@ struct job {
     napi_deferred deferred; /* NULL: nobody waits */
     struct runtime *runtime;
     struct plan *plan;
+    struct pipeline *pipeline;
+    struct pipeline_ask *ask;
     struct cancel *cancel;
     struct region *region;
     napi_ref kept; /* what must not be collected meanwhile */
@@ -104,6 +116,7 @@ struct job {
         tri_claim claim;
         struct tri_engine_info engine;
         struct tri_plan *plan;
+        struct tri_pipeline *pipeline;
         uint8_t byte;
     } out;
     uint64_t offset, bytes;
@@ -122,6 +135,8 @@ bool get_integer(struct addon *addon, napi_value value, const char *what, uint64
 bool get_claim(struct addon *addon, napi_value value, tri_claim *out);
 /* A copy of the string, to be freed; undefined and null give NULL. Strings with a NUL inside are refused. */
 bool get_text(struct addon *addon, napi_value value, const char *what, char **out);
+bool get_array(struct addon *addon, napi_value value, const char *what, uint32_t most, uint32_t *out_length);
+bool get_layout(struct addon *addon, napi_value dtype, napi_value kind, napi_value shape, struct tri_layout *out);
 bool get_flag(struct addon *addon, napi_value value, const char *what, bool *out);
 bool get_property(struct addon *addon, napi_value object, const char *name, napi_value *out);
 bool get_wait(struct addon *addon, napi_value value, uint64_t *out); /* milliseconds; undefined: for ever */
@@ -145,6 +160,8 @@ void job_drop(struct job *job);        /* one that was not begun */
 /* memory.c */
 struct runtime *runtime_of(struct addon *addon, napi_value value); /* an open one */
 struct region *region_of(struct addon *addon, napi_value value);   /* a live one */
+struct region *any_region_of(struct addon *addon, napi_value value); /* a live one, or a pipeline's */
+napi_value lend_region(struct addon *addon, struct runtime *runtime, tri_handle handle, uint64_t size);
 struct tri_arena *arena_of(const struct runtime *runtime);
 void runtime_use(struct runtime *runtime);
 void runtime_unuse(struct runtime *runtime);
@@ -155,11 +172,23 @@ void memory_end(struct addon *addon);
 void stages_free(struct stages *stages);
 void plan_drop(struct plan *plan);
 void cancel_drop(struct cancel *cancel);
+bool take_run(struct job *job, napi_value timeout, napi_value cancel, napi_value zero_copy);
+napi_value begin_or_drop(struct job *job, bool ready);
+
+/* border.c */
+bool take_memory(struct job *job, napi_value region, napi_value memory); /* for job->region */
+void work_empty(struct job *job);                                        /* copies job->region into that memory */
+
+/* pipeline.c */
+void pipeline_ask_free(struct pipeline_ask *ask);
+void pipeline_drop(struct pipeline *pipeline);
 
 /* The tables of functions: exports, one file each. */
 bool export_functions(napi_env env, napi_value exports, const napi_property_descriptor *functions, size_t count);
 bool export_memory(napi_env env, napi_value exports);
+bool export_border(napi_env env, napi_value exports);
 bool export_work(napi_env env, napi_value exports);
+bool export_pipeline(napi_env env, napi_value exports);
 bool export_tell(napi_env env, napi_value exports);
 #define FUNCTION(name, function) {name, NULL, function, NULL, NULL, NULL, napi_enumerable, NULL}
 

@@ -74,7 +74,7 @@ static void region_return(struct region *region) {
         if (!buffer->detached)
             return;
     region->returned = true;
-    if (runtime->it) {
+    if (runtime->it && !region->lent) {
         struct tri_error err;
         int64_t now;
         if (region->mapped != TRI_CLAIM_NONE)
@@ -104,7 +104,7 @@ static void region_forgotten(napi_env env, void *data, void *hint) {
     struct region *region = data;
     (void)env;
     (void)hint;
-    if (!region->freed && region->runtime->addon->says && !region->runtime->addon->ending) {
+    if (!region->freed && !region->lent && region->runtime->addon->says && !region->runtime->addon->ending) {
         struct tri_region_info info = {.label = ""};
         struct tri_error err;
         (void)!tri_region_info(arena_of(region->runtime), region->handle, &info, &err);
@@ -175,6 +175,8 @@ void memory_end(struct addon *addon) {
                 buffer_detach(addon->env, buffer);
         for (struct plan *plan = runtime->plans; plan; plan = plan->next)
             tri_plan_destroy(&plan->it);
+        for (struct pipeline *pipeline = runtime->pipelines; pipeline; pipeline = pipeline->next)
+            tri_pipeline_destroy(&pipeline->it);
         tri_runtime_destroy(&runtime->it);
     }
 }
@@ -188,10 +190,19 @@ struct runtime *runtime_of(struct addon *addon, napi_value value) {
     return runtime;
 }
 
-struct region *region_of(struct addon *addon, napi_value value) {
+struct region *any_region_of(struct addon *addon, napi_value value) {
     struct region *region = unbox(addon, value, BOX_REGION);
     if (region && (region->freed || !region->runtime->it)) {
         throw_text(addon, TRI_BAD_HANDLE, "the region was freed already");
+        return NULL;
+    }
+    return region;
+}
+
+struct region *region_of(struct addon *addon, napi_value value) {
+    struct region *region = any_region_of(addon, value);
+    if (region && region->lent) {
+        throw_text(addon, TRI_BAD_HANDLE, "the region belongs to a pipeline");
         return NULL;
     }
     return region;
@@ -312,6 +323,22 @@ static napi_value allocate(napi_env env, napi_callback_info info) {
     return object;
 }
 
+/* A record of a region that stays the pipeline's: a handle that is stale once the pipeline has let go of it. */
+napi_value lend_region(struct addon *addon, struct runtime *runtime, tri_handle handle, uint64_t size) {
+    struct region *region = calloc(1, sizeof *region);
+    if (!region)
+        return throw_text(addon, TRI_NO_MEMORY, "no memory for a region");
+    *region = (struct region){
+        .runtime = runtime, .handle = handle, .size = size, .refs = 1, .lent = true, .next = runtime->regions};
+    runtime->regions = region;
+    runtime->refs++;
+    runtime_use(runtime);
+    napi_value object = box(addon, region, BOX_REGION, region_forgotten);
+    if (!object)
+        region_drop(region);
+    return object;
+}
+
 static napi_value free_region(napi_env env, napi_callback_info info) {
     struct addon *addon;
     napi_value arg;
@@ -370,45 +397,10 @@ static napi_value detach(napi_env env, napi_callback_info info) {
     return undefined_value(env);
 }
 
-/* Copied now, over the border, on this thread: the memory is JavaScript's, and nothing else keeps it in place. */
-static napi_value cross(napi_env env, napi_callback_info info, bool inward) {
-    struct addon *addon;
-    napi_value args[3], buffer;
-    napi_typedarray_type type;
-    struct region *region;
-    size_t length = 0, start;
-    void *data = NULL;
-    bool is_array = false;
-    struct tri_error err = {0};
-    const struct tri_wait at_once = {.timeout_ns = 0};
-    if (!take_args(env, info, 3, args, &addon) || !(region = region_of(addon, args[0])))
-        return NULL;
-    if (napi_is_typedarray(env, args[1], &is_array) != napi_ok || !is_array ||
-        napi_get_typedarray_info(env, args[1], &type, &length, &data, &buffer, &start) != napi_ok ||
-        (type != napi_uint8_array && type != napi_uint8_clamped_array) || length != region->size)
-        return throw_text(addon, TRI_INVALID_ARGUMENT, "a Uint8Array or Uint8ClampedArray of %llu bytes was expected",
-                          (unsigned long long)region->size);
-    struct tri_arena *arena = arena_of(region->runtime);
-    const tri_status status =
-        inward ? tri_region_write(arena, region->handle, 0, data, length, "pixels in", &at_once, &err)
-               : tri_region_read(arena, region->handle, 0, data, length, "pixels out", &at_once, &err);
-    return status == TRI_OK ? undefined_value(env) : throw_error(addon, &err);
-}
-
-/* write(region, bytes), read(region, bytes): the whole region */
-static napi_value write_region(napi_env env, napi_callback_info info) {
-    return cross(env, info, true);
-}
-
-static napi_value read_region(napi_env env, napi_callback_info info) {
-    return cross(env, info, false);
-}
-
 bool export_memory(napi_env env, napi_value exports) {
     const napi_property_descriptor functions[] = {
         FUNCTION("create", create_runtime), FUNCTION("close", close_runtime), FUNCTION("allocate", allocate),
         FUNCTION("free", free_region),      FUNCTION("buffer", buffer_over),  FUNCTION("detach", detach),
-        FUNCTION("write", write_region),    FUNCTION("read", read_region),
     };
     return export_functions(env, exports, functions, sizeof functions / sizeof *functions);
 }

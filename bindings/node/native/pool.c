@@ -102,6 +102,12 @@ void job_drop(struct job *job) {
         job->plan->running = false;
         plan_drop(job->plan);
     }
+    if (job->pipeline) {
+        job->pipeline->running = false;
+        pipeline_drop(job->pipeline);
+    }
+    if (job->ask)
+        pipeline_ask_free(job->ask);
     if (job->cancel)
         cancel_drop(job->cancel);
     if (job->stages)

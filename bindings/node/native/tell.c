@@ -63,23 +63,13 @@ static napi_value constants(napi_env env, napi_callback_info info) {
 /* setLayout(region, dtype, kind, shape) */
 static napi_value set_layout(napi_env env, napi_callback_info info) {
     struct addon *addon;
-    napi_value args[4], item;
+    napi_value args[4];
     struct region *region;
-    uint64_t dtype, kind;
-    bool is = false;
+    struct tri_layout layout;
     struct tri_error err = {0};
     if (!take_args(env, info, 4, args, &addon) || !(region = region_of(addon, args[0])) ||
-        !get_integer(addon, args[1], "dtype", INT32_MAX, &dtype) ||
-        !get_integer(addon, args[2], "kind", INT32_MAX, &kind))
+        !get_layout(addon, args[1], args[2], args[3], &layout))
         return NULL;
-    struct tri_layout layout = {.dtype = (enum tri_dtype)dtype, .kind = (enum tri_kind)kind};
-    if (napi_is_array(env, args[3], &is) != napi_ok || !is ||
-        napi_get_array_length(env, args[3], &layout.rank) != napi_ok || layout.rank > TRI_LAYOUT_MAX_RANK)
-        return throw_text(addon, TRI_INVALID_ARGUMENT, "a shape is an array of at most %d numbers", TRI_LAYOUT_MAX_RANK);
-    for (uint32_t i = 0; i < layout.rank; i++)
-        if (napi_get_element(env, args[3], i, &item) != napi_ok ||
-            !get_integer(addon, item, "a shape", UINT64_MAX, &layout.shape[i]))
-            return NULL;
     if (tri_region_set_layout(arena_of(region->runtime), region->handle, &layout, &err) != TRI_OK)
         return throw_error(addon, &err);
     return undefined_value(env);
@@ -91,7 +81,7 @@ static napi_value layout_of(napi_env env, napi_callback_info info) {
     struct region *region;
     struct tri_layout layout;
     struct tri_error err = {0};
-    if (!take_args(env, info, 1, &arg, &addon) || !(region = region_of(addon, arg)))
+    if (!take_args(env, info, 1, &arg, &addon) || !(region = any_region_of(addon, arg)))
         return NULL;
     if (tri_region_layout(arena_of(region->runtime), region->handle, &layout, &err) != TRI_OK)
         return throw_error(addon, &err);
@@ -246,14 +236,31 @@ static bool set_operand(napi_env env, napi_value list, uint32_t at, const struct
            napi_set_element(env, list, at, object) == napi_ok;
 }
 
+/* {name, type, help} and what its type has: default, minimum and maximum, choices */
+static bool set_param(napi_env env, napi_value list, uint32_t at, const struct tri_param_info *param) {
+    napi_value object = NULL;
+    const bool is_text = strcmp(param->type, "choice") == 0 || strcmp(param->type, "text") == 0;
+    return napi_create_object(env, &object) == napi_ok && set_text(env, object, "name", param->name) &&
+           set_text(env, object, "type", param->type) && set_text(env, object, "help", param->help) &&
+           (is_text ? set_text(env, object, "default", param->default_text) &&
+                          (!param->choices || set_text(env, object, "choices", param->choices))
+                    : set_number(env, object, "default", param->default_number) &&
+                          set_number(env, object, "minimum", param->minimum) &&
+                          set_number(env, object, "maximum", param->maximum)) &&
+           napi_set_element(env, list, at, object) == napi_ok;
+}
+
 static napi_value operation_told(napi_env env, const struct tri_operation_info *operation) {
-    napi_value object = NULL, operands, technologies, name;
+    napi_value object = NULL, operands, params, technologies, name;
     uint32_t count = 0;
     if (napi_create_object(env, &object) != napi_ok || napi_create_array(env, &operands) != napi_ok ||
-        napi_create_array(env, &technologies) != napi_ok)
+        napi_create_array(env, &technologies) != napi_ok || napi_create_array(env, &params) != napi_ok)
         return NULL;
     for (uint32_t i = 0; i < operation->operand_count; i++)
         if (!set_operand(env, operands, i, &operation->operands[i]))
+            return NULL;
+    for (uint32_t i = 0; i < operation->param_count; i++)
+        if (!set_param(env, params, i, &operation->params[i]))
             return NULL;
     for (int i = 0; i < TRI_TECHNOLOGY_COUNT; i++)
         if ((operation->technologies >> i & 1u) &&
@@ -262,8 +269,9 @@ static napi_value operation_told(napi_env env, const struct tri_operation_info *
              napi_set_element(env, technologies, count++, name) != napi_ok))
             return NULL;
     if (!set_text(env, object, "name", operation->name) || !set_text(env, object, "summary", operation->summary) ||
+        !set_text(env, object, "definition", operation->definition) ||
         !set_flag(env, object, "inPlace", operation->in_place) || !set_value(env, object, "operands", operands) ||
-        !set_value(env, object, "technologies", technologies))
+        !set_value(env, object, "params", params) || !set_value(env, object, "technologies", technologies))
         return NULL;
     return object;
 }

@@ -7,14 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TEXT_MAX = 2 << 20 }; /* more than the JSON of any pipeline */
+
 static const napi_type_tag tags[] = {
     [BOX_RUNTIME] = {0x7472692d6e6f6465, 1},
     [BOX_REGION] = {0x7472692d6e6f6465, 2},
     [BOX_PLAN] = {0x7472692d6e6f6465, 3},
     [BOX_CANCEL] = {0x7472692d6e6f6465, 4},
+    [BOX_PIPELINE] = {0x7472692d6e6f6465, 5},
 };
 static const char *const box_names[] = {
-    [BOX_RUNTIME] = "an arena", [BOX_REGION] = "a region", [BOX_PLAN] = "a plan", [BOX_CANCEL] = "a cancellation"};
+    [BOX_RUNTIME] = "an arena", [BOX_REGION] = "a region", [BOX_PLAN] = "a plan", [BOX_CANCEL] = "a cancellation",
+    [BOX_PIPELINE] = "a pipeline"};
 
 bool take_args(napi_env env, napi_callback_info info, size_t count, napi_value *args, struct addon **addon) {
     return napi_get_cb_info(env, info, &count, args, NULL, NULL) == napi_ok &&
@@ -103,8 +107,8 @@ bool get_text(struct addon *addon, napi_value value, const char *what, char **ou
     *out = NULL;
     if (is_nothing(addon->env, value))
         return true;
-    if (napi_get_value_string_utf8(addon->env, value, NULL, 0, &length) != napi_ok || length > 65536) {
-        throw_text(addon, TRI_INVALID_ARGUMENT, "%s wants a string of at most 65536 bytes", what);
+    if (napi_get_value_string_utf8(addon->env, value, NULL, 0, &length) != napi_ok || length > TEXT_MAX) {
+        throw_text(addon, TRI_INVALID_ARGUMENT, "%s wants a string of at most %d bytes", what, TEXT_MAX);
         return false;
     }
     char *text = calloc(length + 1, 1);
@@ -136,6 +140,31 @@ bool get_property(struct addon *addon, napi_value object, const char *name, napi
         return true;
     throw_text(addon, TRI_INVALID_ARGUMENT, "an object with \"%s\" was expected", name);
     return false;
+}
+
+bool get_array(struct addon *addon, napi_value value, const char *what, uint32_t most, uint32_t *out_length) {
+    bool is = false;
+    if (napi_is_array(addon->env, value, &is) == napi_ok && is &&
+        napi_get_array_length(addon->env, value, out_length) == napi_ok && *out_length <= most)
+        return true;
+    throw_text(addon, TRI_INVALID_ARGUMENT, "%s wants an array of at most %u", what, most);
+    return false;
+}
+
+bool get_layout(struct addon *addon, napi_value dtype, napi_value kind, napi_value shape, struct tri_layout *out) {
+    uint64_t number, meaning;
+    napi_value side;
+    if (!get_integer(addon, dtype, "dtype", INT32_MAX, &number) ||
+        !get_integer(addon, kind, "kind", INT32_MAX, &meaning))
+        return false;
+    *out = (struct tri_layout){.dtype = (enum tri_dtype)number, .kind = (enum tri_kind)meaning};
+    if (!get_array(addon, shape, "a shape", TRI_LAYOUT_MAX_RANK, &out->rank))
+        return false;
+    for (uint32_t i = 0; i < out->rank; i++)
+        if (napi_get_element(addon->env, shape, i, &side) != napi_ok ||
+            !get_integer(addon, side, "a shape", UINT64_MAX, &out->shape[i]))
+            return false;
+    return true;
 }
 
 bool get_wait(struct addon *addon, napi_value value, uint64_t *out) {

@@ -73,21 +73,12 @@ void cancel_drop(struct cancel *cancel) {
     free(cancel);
 }
 
-static bool array_length(struct addon *addon, napi_value value, const char *what, uint32_t most, uint32_t *out) {
-    bool is = false;
-    if (napi_is_array(addon->env, value, &is) == napi_ok && is &&
-        napi_get_array_length(addon->env, value, out) == napi_ok && *out <= most)
-        return true;
-    throw_text(addon, TRI_INVALID_ARGUMENT, "%s wants an array of at most %u", what, most);
-    return false;
-}
-
 /* An operand that is null is left out: to be bound by its kind. */
 static bool get_handles(struct addon *addon, const struct runtime *runtime, napi_value stage, const char *what,
                         tri_handle *out, size_t *count) {
     napi_value list, item;
     uint32_t length;
-    if (!get_property(addon, stage, what, &list) || !array_length(addon, list, what, TRI_STAGE_OPERANDS_MAX, &length))
+    if (!get_property(addon, stage, what, &list) || !get_array(addon, list, what, TRI_STAGE_OPERANDS_MAX, &length))
         return false;
     for (uint32_t i = 0; i < length; i++) {
         struct region *region;
@@ -112,7 +103,7 @@ static bool get_handles(struct addon *addon, const struct runtime *runtime, napi
 static bool get_params(struct addon *addon, napi_value stage, struct operands *of) {
     napi_value list, item;
     uint32_t length;
-    if (!get_property(addon, stage, "params", &list) || !array_length(addon, list, "params", 64, &length))
+    if (!get_property(addon, stage, "params", &list) || !get_array(addon, list, "params", 64, &length))
         return false;
     of->params = calloc(length / 2 + 1, sizeof *of->params);
     of->texts = calloc(length + 2, sizeof *of->texts);
@@ -172,7 +163,7 @@ static bool get_stage(struct addon *addon, const struct runtime *runtime, napi_v
 static struct stages *get_stages(struct addon *addon, const struct runtime *runtime, napi_value list) {
     uint32_t count;
     napi_value item;
-    if (!array_length(addon, list, "stages", TRI_STAGES_MAX, &count))
+    if (!get_array(addon, list, "stages", TRI_STAGES_MAX, &count))
         return NULL;
     struct stages *stages = calloc(1, sizeof *stages);
     if (stages) {
@@ -245,14 +236,14 @@ static bool take_cancel(struct job *job, napi_value value) {
     return job->cancel;
 }
 
-static napi_value begin_or_drop(struct job *job, bool ready) {
+napi_value begin_or_drop(struct job *job, bool ready) {
     if (ready)
         return job_begin(job);
     job_drop(job);
     return NULL;
 }
 
-static bool take_run(struct job *job, napi_value timeout, napi_value cancel, napi_value zero_copy) {
+bool take_run(struct job *job, napi_value timeout, napi_value cancel, napi_value zero_copy) {
     uint64_t wait = 0;
     job->run = (struct tri_run_params){.struct_bytes = sizeof job->run};
     if (!take_cancel(job, cancel) || !get_flag(job->addon, zero_copy, "requireZeroCopy", &job->run.require_zero_copy))
@@ -339,31 +330,10 @@ static napi_value make_plan(napi_env env, napi_callback_info info) {
 static void work_run(struct job *job) {
     job->status = tri_plan_run(job->plan->it, &job->run, &job->err);
     if (job->status == TRI_OK && job->region)
-        job->status = tri_region_read(tri_runtime_arena(job->runtime->it), job->region->handle, 0, job->memory,
-                                      job->bytes, "pixels out", NULL, &job->err);
+        work_empty(job);
 }
 
-/* A result's memory: an ArrayBuffer that its maker shows to nobody before the bytes are in it. */
-static bool take_output(struct job *job, napi_value region, napi_value memory) {
-    napi_env env = job->addon->env;
-    size_t bytes = 0;
-    bool is = false;
-    if (is_nothing(env, region))
-        return true;
-    if (!(job->region = region_of(job->addon, region)))
-        return false;
-    job->region->refs++;
-    job->bytes = job->region->size;
-    if (napi_is_arraybuffer(env, memory, &is) == napi_ok && is &&
-        napi_get_arraybuffer_info(env, memory, &job->memory, &bytes) == napi_ok && bytes == job->bytes &&
-        napi_create_reference(env, memory, 1, &job->kept) == napi_ok)
-        return true;
-    throw_text(job->addon, TRI_INVALID_ARGUMENT, "a result wants an ArrayBuffer of %llu bytes",
-               (unsigned long long)job->bytes);
-    return false;
-}
-
-/* run(plan, timeoutMs, cancel, requireZeroCopy, region, memory): the region's bytes are copied out afterwards, if any */
+/* run(plan, timeoutMs, cancel, requireZeroCopy, region, memory): then empties the region into the memory, if any */
 static napi_value run_plan(napi_env env, napi_callback_info info) {
     struct addon *addon;
     napi_value args[6];
@@ -380,7 +350,8 @@ static napi_value run_plan(napi_env env, napi_callback_info info) {
     job->plan = plan;
     plan->running = true;
     plan->refs++;
-    return begin_or_drop(job, take_run(job, args[1], args[2], args[3]) && take_output(job, args[4], args[5]));
+    return begin_or_drop(job, take_run(job, args[1], args[2], args[3]) &&
+                                  (is_nothing(env, args[4]) || take_memory(job, args[4], args[5])));
 }
 
 static void work_claim(struct job *job) {

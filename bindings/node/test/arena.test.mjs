@@ -24,6 +24,16 @@ test('index.d.ts knows every status, and no other', () => {
   assert.deepEqual(typed, Object.keys(tripoint.constants.status).filter((name) => name !== 'OK'));
 });
 
+test('index.d.ts names the headers\' element types, kinds and technologies', () => {
+  const text = readFileSync(`${root}/index.d.ts`, 'utf8');
+  const typed = (name) => [...text.match(new RegExp(`export type ${name} =([^;]*);`))[1].matchAll(/'(\w+)'/g)].map((match) => match[1]);
+  const { dtype, kind, technology } = tripoint.constants;
+  const short = (name) => name.replace(/[a-z]+/, (word) => word[0]);
+  assert.deepEqual(typed('DataType').map(short), Object.keys(dtype));
+  assert.deepEqual(typed('Kind'), Object.keys(kind));
+  assert.deepEqual([...typed('Technology'), 'host'].sort(), Object.keys(technology).sort());
+});
+
 test('index.d.ts declares what the package exports', () => {
   const text = readFileSync(`${root}/index.d.ts`, 'utf8');
   for (const name of Object.keys(tripoint).filter((name) => name !== 'default' && name !== 'module.exports'))
@@ -121,6 +131,13 @@ test('an arena that is full says who holds it', () => {
 });
 
 test('operations are told with their operands', () => {
+  for (const operation of tripoint.operations())
+    for (const param of operation.params) {
+      const isText = param.type === 'choice' || param.type === 'text';
+      assert.equal(typeof param.default, isText ? 'string' : 'number', `${operation.name}.${param.name}`);
+      if (!isText) assert.ok(param.minimum <= param.default && param.default <= param.maximum, param.name);
+      if (param.type === 'choice') assert.ok(param.choices.split('|').includes(param.default), param.name);
+    }
   const mask = tripoint.operations().find((operation) => operation.name === 'apply_mask');
   assert.deepEqual(mask.operands.map((operand) => operand.kind), ['image', 'mask', 'image']);
   assert.ok(mask.technologies.includes('host'));

@@ -52,7 +52,7 @@ test('several at once give what each of them gives alone', async (t) => {
   assert.equal(pipeline.ledger.border.copies, 8);
 });
 
-test('pixels may change or go as soon as the call has returned', async (t) => {
+test('pixels that go while they are copied are an error; small ones are copied before the call returns', async (t) => {
   if (!(await wants(t, 'webnn'))) return;
   const pipeline = new ZeroCopyImagePipeline({ pixels: 'host' });
   const image = grey(64, 48);
@@ -60,6 +60,62 @@ test('pixels may change or go as soon as the call has returned', async (t) => {
   structuredClone(image.data.buffer, { transfer: [image.data.buffer] });
   assert.deepEqual([...(await pending).data.subarray(0, 3)], [100, 100, 100]);
   await rejectsCode(pipeline.processImage(image), 'INVALID_ARGUMENT');
+  const large = grey(1024, 1024); // two pieces
+  const halfway = pipeline.processImage(large);
+  structuredClone(large.data.buffer, { transfer: [large.data.buffer] });
+  await rejectsCode(halfway, 'INVALID_ARGUMENT');
+  pipeline.arena.destroy();
+});
+
+test('memory that was handed over, and shared memory, is copied beside the event loop', async (t) => {
+  if (!(await wants(t, 'webnn'))) return;
+  const pipeline = new ZeroCopyImagePipeline({ pixels: 'host' });
+  const image = grey(640, 480);
+  const expected = (await pipeline.processImage(image)).data;
+  const shared = (fill) => ({ data: new Uint8ClampedArray(new SharedArrayBuffer(640 * 480 * 4)).fill(fill), width: 640, height: 480 });
+  const into = shared(0);
+  assert.equal(await pipeline.processImage(shared(100), { into }), into);
+  assert.deepEqual([...into.data.subarray(0, 1000)], [...expected.subarray(0, 1000)]);
+  assert.deepEqual((await pipeline.processImage(image, { transfer: true })).data, expected);
+  assert.equal(image.data.length, 0);
+  assert.deepEqual(pipeline.ledger.lines.map((line) => line.cause), ['pixels in', 'pixels out']);
+  await rejectsCode(pipeline.processImage({ data: Buffer.from('pooled'.repeat(4)), width: 3, height: 2 }, { transfer: true }),
+    'INVALID_ARGUMENT');
+  const memory = new WebAssembly.Memory({ initial: 1 }).buffer;
+  await rejectsCode(pipeline.processImage({ data: new Uint8Array(memory), width: 128, height: 128 }, { transfer: true }),
+    'INVALID_ARGUMENT');
+  await rejectsCode(pipeline.processImage(grey(2, 2), { transfer: 1 }), 'INVALID_ARGUMENT');
+  pipeline.arena.destroy();
+});
+
+test('the event loop has its turns while a large image is copied', async (t) => {
+  if (!(await wants(t, 'webnn'))) return;
+  const pipeline = new ZeroCopyImagePipeline({ pixels: 'host' });
+  const image = grey(4096, 2048); // 32 MiB, in pieces of 2
+  await pipeline.processImage(image);
+  let turns = 0;
+  let running = true;
+  const count = () => {
+    turns++;
+    if (running) setImmediate(count);
+  };
+  setImmediate(count);
+  const into = grey(4096, 2048);
+  await pipeline.processImage(image, { into });
+  running = false;
+  assert.ok(turns >= 30, `${turns} turns`); // 15 between the pieces that go in, 15 between those that come out
+  pipeline.arena.destroy();
+});
+
+test('an AbortSignal ends a copy', async (t) => {
+  if (!(await wants(t, 'webnn'))) return;
+  const pipeline = new ZeroCopyImagePipeline({ pixels: 'host' });
+  const control = new AbortController();
+  const pending = pipeline.processImage(grey(2048, 1024), { signal: control.signal });
+  control.abort(new Error('enough'));
+  await rejectsCode(pending, 'CANCELLED');
+  assert.equal(pipeline.arena.stats.regions, 0);
+  pipeline.arena.destroy();
 });
 
 test('what is no image is refused', async () => {

@@ -24,8 +24,13 @@ const strange = (arena, handles) => [
   [{ technology: 'host', operation: 'resize', input: handles[0], output: handles[1], params: { width: NaN, height: 'x' } }],
   [{ technology: 'host', operation: 'resize', inputs: Array(9).fill(handles[0]), outputs: [] }],
   Array(300).fill({ technology: 'host', operation: 'vignette', input: handles[0], output: handles[0] }),
-  new tripoint.ImageData(2, 2),
+  new tripoint.ImageData(2, 2), { photo: new tripoint.ImageData(4, 4) }, { transfer: true }, { outputs: ['photo-2'] }, DARKER,
 ];
+
+const DARKER = {
+  inputs: { photo: { kind: 'image' } }, outputs: ['photo-2'],
+  stages: [{ technology: 'host', operation: 'vignette', input: 'photo', output: 'photo-2' }],
+};
 
 async function settle(call) {
   try {
@@ -44,7 +49,8 @@ test('strange arguments are answered with errors, never a crash', async () => {
     const pipeline = new tripoint.ZeroCopyImagePipeline({ arena, pixels: 'host' });
     const buffer = arena.getGPUView(handles[0]);
     const tensor = arena.getNPUView(handles[0]);
-    const targets = [arena, buffer, tensor, new tripoint.WasmEngine(arena), pipeline];
+    const loaded = await tripoint.Pipeline.load(DARKER, { arena });
+    const targets = [arena, buffer, tensor, new tripoint.WasmEngine(arena), pipeline, loaded];
     const calls = [];
     for (let i = 0; i < 100; i++) {
       const target = targets[pick(targets.length)];
@@ -68,7 +74,7 @@ test('constructors refuse what they can not use', () => {
   const arena = tripoint.createZeroCopyPipeline();
   for (const thing of strange(arena, [image(arena, 1, 1), image(arena, 1, 1)]))
     for (const make of [tripoint.SharedMemoryArena, tripoint.SharedMemoryHandle, tripoint.Plan, tripoint.WasmEngine,
-      tripoint.WebGPUContext, tripoint.WebNNContext, tripoint.ZeroCopyImagePipeline, tripoint.ImageData])
+      tripoint.WebGPUContext, tripoint.WebNNContext, tripoint.ZeroCopyImagePipeline, tripoint.ImageData, tripoint.Pipeline])
       try {
         new make(thing, thing, thing);
       } catch (error) {
@@ -79,20 +85,25 @@ test('constructors refuse what they can not use', () => {
 test('the addon itself refuses what is not its own', () => {
   const script = `
     const native = require('./build/tripoint.node');
-    const things = [undefined, null, 1, 1n, 'x', {}, [], new Uint8Array(8), native.create(0, false, false, 'a', false, 0),
-      native.cancellation()];
     const names = Object.keys(native);
     let seed = 7;
     const pick = (n) => (seed = (seed * 1103515245 + 12345) % 2147483648) % n;
-    for (let i = 0; i < 20000; i++) {
-      const args = Array.from({ length: pick(7) }, () => things[pick(things.length)]);
-      try {
-        const result = native[names[pick(names.length)]](...args);
-        if (result instanceof Promise) result.catch(() => {});
-        else if (typeof result === 'object' && result && things.length < 200) things.push(result);
-      } catch {}
+    async function round() {
+      const arena = native.create(0, false, false, 'a', false, 0);
+      const pipeline = (await native.load(arena, undefined, ${JSON.stringify(JSON.stringify(DARKER))}, [])).box;
+      await native.planPipeline(pipeline, ['photo', 0, 1, [1, 2, 4]]);
+      const things = [undefined, null, 1, 1n, 'photo', {}, [], ['photo', 0, 1, [1, 2, 4]], new Uint8Array(8), arena, pipeline,
+        native.pipelineRegion(pipeline, 'photo'), native.allocate(arena, 8, 'b', false, 0), native.cancellation()];
+      for (let i = 0; i < 10000; i++) {
+        const args = Array.from({ length: pick(7) }, () => things[pick(things.length)]);
+        try {
+          const result = native[names[pick(names.length)]](...args);
+          if (result instanceof Promise) result.catch(() => {});
+          else if (typeof result === 'object' && result && things.length < 200) things.push(result);
+        } catch {}
+      }
     }
-    console.log('alive');`;
+    round().then(round).then(round).then(() => console.log('alive'));`;
   const { status, signal, stdout, stderr } = runNode(['-e', script]);
   assert.equal(signal, null, stderr);
   assert.equal(status, 0, stderr);

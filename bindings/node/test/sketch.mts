@@ -1,6 +1,7 @@
 // The interface as it was sketched, and its three stages, against the package.
 import {
-  createZeroCopyPipeline, ImageData as PackageImageData, SharedMemoryHandle, ZeroCopyImagePipeline as ImagePipeline,
+  createZeroCopyPipeline, ImageData as PackageImageData, SharedMemoryArena, SharedMemoryHandle, WasmEngine, WebGPUContext,
+  WebNNContext, ZeroCopyImagePipeline as ImagePipeline,
 } from 'tripoint';
 
 interface PipelineStage {
@@ -17,6 +18,10 @@ interface ZeroCopyPipeline {
   getGPUView(handle: SharedMemoryHandle): GPUBuffer;
   getNPUView(handle: SharedMemoryHandle): MLTensor;
   executeZeroCopy(stages: PipelineStage[]): Promise<void>;
+}
+
+interface Context {
+  executeOperation(operation: string, input: SharedMemoryHandle, output: SharedMemoryHandle): Promise<void>;
 }
 
 interface ZeroCopyImagePipeline {
@@ -42,6 +47,16 @@ const buffer: GPUBuffer = pipeline.getGPUView(output);
 const tensor: MLTensor = pipeline.getNPUView(output);
 console.log(buffer.size, buffer.mapState, tensor.dataType, tensor.shape.join('x'), arena.ledger.between.bytes);
 for (const handle of [input, work, output]) pipeline.freeShared(handle);
+
+const shared: SharedMemoryArena = new SharedMemoryArena();
+const contexts: Context[] = [new WasmEngine(shared), new WebGPUContext(shared), new WebNNContext(shared)];
+const photo = shared.allocateShared(256 * 256 * 4, { shape: [256, 256, 4], dataType: 'uint8' });
+const small = shared.allocateShared(512 * 512 * 4);
+const [wasm, gpu, nn] = contexts;
+await gpu!.executeOperation('resize', photo, small);
+await nn!.executeOperation('segment', small, small);
+await wasm!.executeOperation('vignette', photo, photo);
+console.log(shared.getLayout(small).kind);
 
 const images: ZeroCopyImagePipeline = new ImagePipeline();
 const image: ImageData = new PackageImageData(64, 48);

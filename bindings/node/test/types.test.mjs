@@ -29,18 +29,23 @@ function compile(file, lib, types) {
 test('the sketch compiles as it is, and runs', { skip }, async (t) => {
   prepare('sketch.mts');
   compile('sketch.mts', ['es2022', 'dom'], ['@webgpu/types']);
-  if (!(await wants(t, 'webgpu', 'webnn'))) return;
+  if (!(await wants(t, 'wasm', 'webgpu', 'webnn'))) return;
   const { status, stdout, stderr } = runNode([`${app}/sketch.mjs`]);
   assert.equal(status, 0, stderr);
-  assert.equal(stdout, '1228800 unmapped uint8 480x640x4 0\n64 48 12288\n');
+  assert.equal(stdout, '1228800 unmapped uint8 480x640x4 0\nmask\n64 48 12288\n');
 });
 
 test('the types stand without dom and without @webgpu/types', { skip }, () => {
-  prepare('plain.mts', `import { createZeroCopyPipeline, ImageData, TripointError } from 'tripoint';
+  prepare('plain.mts', `import { createZeroCopyPipeline, ImageData, Pipeline, TripointError } from 'tripoint';
     const arena = createZeroCopyPipeline();
     const handle = arena.allocateShared(64, { shape: [4, 4, 4], dataType: 'uint8' });
     export const size: number = arena.getGPUView(handle).size + new ImageData(1, 1).width;
     export const code = (error: TripointError): boolean => error.code === 'BUSY';
+    export const cut: Promise<ImageData> = Pipeline.load('cutout', { arena, params: { 'resize.filter': 'area' } })
+      .then((pipeline) => pipeline.run(new ImageData(2, 2), { transfer: true }));
+    export const both: Promise<Uint8Array> = Pipeline.load({ stages: [] })
+      .then((pipeline) => pipeline.run({ mask: { data: new Float32Array(4), shape: [2, 2, 1] } }, { outputs: ['cut'] }))
+      .then(({ cut }) => new Uint8Array(cut!.data.buffer));
     // @ts-expect-error: there is no such technology
     arena.executeZeroCopy([{ technology: 'cuda', operation: 'resize', input: handle, output: handle }]);
     // @ts-expect-error: nobody but an arena makes handles
