@@ -16,6 +16,7 @@
 #include <tripoint/pipeline.h>
 #include <tripoint/share.h>
 #include <tripoint/sync.h>
+#include <tripoint/trace.h>
 #include <tripoint/view.h>
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/atomic.h"
 #include "base/status.h"
+#include "base/trace.h"
 
 #include <string.h>
 
@@ -37,7 +38,8 @@ static struct tri_ledger_line *line_for(struct trii_ledger *ledger, const struct
     return &ledger->lines[ledger->line_count++];
 }
 
-void trii_ledger_count(struct trii_ledger *ledger, const struct trii_copy *copy, uint64_t bytes) {
+/* `began` is when the copying began; 0 while no trace is on. */
+static void count(struct trii_ledger *ledger, const struct trii_copy *copy, uint64_t bytes, uint64_t began) {
     struct tri_ledger_line key = {.place = copy->place};
     trii_name_copy(key.stage, sizeof key.stage, copy->stage ? copy->stage : "");
     trii_name_copy(key.region, sizeof key.region, copy->region ? copy->region : "");
@@ -49,12 +51,24 @@ void trii_ledger_count(struct trii_ledger *ledger, const struct trii_copy *copy,
     line->bytes += bytes;
     line->copies++;
     pthread_mutex_unlock(&ledger->lock);
+    if (began)
+        trii_trace_add(&(struct trii_span){.track = TRII_TRACK_COPY,
+                                           .name = copy->stage && copy->stage[0] ? copy->stage : "border",
+                                           .region = copy->region,
+                                           .cause = copy->cause,
+                                           .bytes = bytes,
+                                           .begin_ns = began});
+}
+
+void trii_ledger_count(struct trii_ledger *ledger, const struct trii_copy *copy, uint64_t bytes) {
+    count(ledger, copy, bytes, trii_trace_now());
 }
 
 void trii_ledger_copy(struct trii_ledger *ledger, const struct trii_copy *copy, void *to, const void *from,
                       uint64_t bytes) {
+    uint64_t began = trii_trace_now();
     memcpy(to, from, (size_t)bytes); /* the one copy of payload in the library */
-    trii_ledger_count(ledger, copy, bytes);
+    count(ledger, copy, bytes, began);
 }
 
 void trii_move_begin(struct trii_move *move, struct trii_ledger *ledger, const struct trii_copy *copy) {

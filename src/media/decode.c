@@ -3,6 +3,7 @@
 
 #include "arena/arena.h"
 #include "base/status.h"
+#include "base/trace.h"
 
 static tri_status check_fits(const struct tri_image *image, const struct tri_region_info *region,
                              struct tri_error *err) {
@@ -17,7 +18,16 @@ static tri_status check_fits(const struct tri_image *image, const struct tri_reg
 static tri_status decode_claimed(const struct tri_image *image, struct tri_arena *arena, struct tri_host_view *view,
                                  const char *label, struct tri_error *err) {
     struct tri_layout layout = tri_layout_image(image->info.height, image->info.width, 4, TRI_DTYPE_U8);
+    uint64_t began = trii_trace_now();
     tri_status status = trii_image_decode_to(image, view->write, trii_arena_ledger(arena), label, err);
+    if (began)
+        trii_trace_add(&(struct trii_span){.track = TRII_TRACK_MEDIA,
+                                           .access = TRI_ACCESS_WRITE,
+                                           .name = "decode",
+                                           .region = label,
+                                           .cause = image->name,
+                                           .bytes = image->size,
+                                           .begin_ns = began});
     if (status == TRI_OK)
         status = tri_region_set_layout(arena, view->region, &layout, err);
     return status;

@@ -6,6 +6,7 @@
 #include "base/params.h"
 #include "base/status.h"
 #include "base/sys.h"
+#include "base/trace.h"
 #include "media/sink.h"
 
 #include <string.h>
@@ -105,7 +106,11 @@ static tri_status encode(struct tri_arena *arena, tri_handle region, const struc
     tri_status status = tri_host_view_begin(arena, region, TRI_ACCESS_READ, NULL, &view, err);
     if (status != TRI_OK)
         return status;
+    uint64_t began = trii_trace_now();
     status = encode_claimed(arena, &view, choice, sink, err);
+    if (began)
+        trii_trace_add(&(struct trii_span){
+            .track = TRII_TRACK_MEDIA, .access = TRI_ACCESS_READ, .name = "encode", .begin_ns = began});
     tri_status ended = tri_host_view_end(arena, &view, status == TRI_OK ? err : NULL);
     return status == TRI_OK ? ended : status;
 }

@@ -37,6 +37,7 @@ struct trii_plan_stage {
     size_t touch_count;
     struct trii_fence fence; /* must stay where it is while the engine works */
     uint64_t wait_ns, run_ns;
+    uint64_t claimed_ns; /* when its claims were taken; 0 while no trace is on */
 };
 
 /* A stage that was given up while its engine still worked: its claims stay held until the engine has ended. */

@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 #include "base/sys.h"
+#include "base/trace.h"
 
 /* All stages of one technology, in order. */
 struct team {
@@ -19,8 +20,14 @@ static tri_status prepare_stage(struct tri_plan *plan, struct trii_plan_stage *s
     if (stage->task)
         return TRI_OK;
     tri_status status = tri_runtime_engine(plan->runtime, stage->technology, &stage->engine, err);
+    uint64_t began = trii_trace_now(); /* that the engine opens is told by who opens it */
     if (status == TRI_OK)
         status = trii_task_prepare(stage->engine, &stage->stage, &stage->task, err);
+    if (began)
+        trii_trace_add(&(struct trii_span){.track = TRII_TRACK_PREPARE,
+                                           .technology = stage->technology,
+                                           .name = stage->stage.name,
+                                           .begin_ns = began});
     return trii_error_place(err, status, tri_technology_name(stage->technology), stage->stage.name, NULL);
 }
 

@@ -9,10 +9,12 @@
 #include "base/params.h"
 #include "base/status.h"
 #include "base/sys.h"
+#include "base/trace.h"
 
 #include <string.h>
 
 #define DEFAULT_TIMEOUT_NS (UINT64_C(30) * 1000000000u)
+#define TOLD_WAIT_NS 10000u /* a trace shows no shorter ones: taking free claims takes about one µs */
 #define CANCEL_LOOK_NS (UINT64_C(5) * 1000000u) /* how often a working engine's waiter looks at `cancel` */
 
 struct run {
@@ -89,6 +91,17 @@ static tri_status set_layouts(const struct run *run, const struct trii_plan_stag
     return TRI_OK;
 }
 
+static void trace(enum trii_track track, const struct trii_plan_stage *stage, uint64_t began, uint64_t took,
+                  tri_status status) {
+    if (trii_trace_is_on())
+        trii_trace_add(&(struct trii_span){.track = track,
+                                           .technology = stage->technology,
+                                           .name = stage->stage.name,
+                                           .cause = status == TRI_OK ? NULL : tri_status_name(status),
+                                           .begin_ns = began,
+                                           .end_ns = began + took});
+}
+
 /* The claims are held and nothing has been started. On return the engine is done, except after TRI_TIMEOUT and
  * TRI_CANCELLED with *working. */
 static tri_status work(const struct run *run, struct trii_plan_stage *stage, uint64_t deadline, bool *working,
@@ -102,6 +115,7 @@ static tri_status work(const struct run *run, struct trii_plan_stage *stage, uin
         *working = !trii_fence_is_done(&stage->fence);
     }
     stage->run_ns = trii_sys_now_ns() - started;
+    trace(TRII_TRACK_ENGINE, stage, started, stage->run_ns, status);
     return status == TRI_OK ? set_layouts(run, stage, err) : status;
 }
 
@@ -159,6 +173,8 @@ static tri_status run_stage(const struct run *run, struct trii_plan_stage *stage
     if (status == TRI_OK)
         status = trii_plan_acquire_claims(run->sync, stage, &wait, err);
     stage->wait_ns = trii_sys_now_ns() - started;
+    if (stage->wait_ns >= TOLD_WAIT_NS)
+        trace(TRII_TRACK_WAIT, stage, started, stage->wait_ns, status);
     if (status != TRI_OK)
         return trii_error_place(err, status, engine, name, NULL);
     status = check_regions(run, stage, &cause);
@@ -174,6 +190,8 @@ static tri_status run_stage(const struct run *run, struct trii_plan_stage *stage
         trii_late_begin(&run->plan->late, run->sync, stage);
     else
         trii_plan_release_claims(run->sync, stage);
+    if (trii_trace_is_on())
+        trace(TRII_TRACK_STAGE, stage, started, trii_sys_now_ns() - started, status);
     if (status != TRI_OK) {
         trii_error_place(&cause, status, engine, name, NULL);
         trii_error_copy(err, &cause);
@@ -208,7 +226,11 @@ tri_status tri_plan_run(struct tri_plan *plan, const struct tri_run_params *give
     };
     if (!trii_cas_acquire(&plan->running, &idle, 1)) /* pairs with the release below */
         return trii_fail(err, TRI_BUSY, "the plan is running already; it runs one frame at a time");
+    uint64_t began = trii_trace_now();
     status = run_all(&run, err);
+    if (began)
+        trii_trace_add(&(struct trii_span){
+            .track = TRII_TRACK_RUN, .name = plan->flow->origin ? plan->flow->origin : "plan", .begin_ns = began});
     trii_store_release(&plan->running, 0);
     return status;
 }

@@ -14,6 +14,7 @@
 #include "base/params.h"
 #include "base/status.h"
 #include "base/sys.h"
+#include "base/trace.h"
 #include "engine/contract.h"
 
 #include <pthread.h>
@@ -66,6 +67,7 @@ tri_status tri_runtime_create(const struct tri_runtime_params *given, struct tri
     struct tri_runtime *runtime = trii_calloc(1, sizeof *runtime);
     if (!runtime)
         return trii_fail(err, TRI_NO_MEMORY, "no memory for a runtime");
+    trii_trace_begin_by_environment();
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++) {
         struct slot *slot = &runtime->slots[t];
         slot->runtime = runtime;
@@ -98,6 +100,7 @@ void tri_runtime_destroy(struct tri_runtime **runtime) {
         trii_free(slot->library_path);
         trii_free(slot->cache_dir);
     }
+    trii_trace_write_by_environment();
     tri_arena_destroy(&(*runtime)->arena);
     trii_free(*runtime);
     *runtime = NULL;
@@ -111,7 +114,11 @@ struct tri_arena *tri_runtime_arena(struct tri_runtime *runtime) {
 static void open_slot(struct slot *slot) {
     struct tri_engine *engine = NULL;
     struct tri_error error = {0};
+    uint64_t began = trii_trace_now();
     tri_status status = tri_engine_open(slot->runtime->arena, slot->technology, &slot->params, &engine, &error);
+    if (began)
+        trii_trace_add(&(struct trii_span){
+            .track = TRII_TRACK_PREPARE, .technology = slot->technology, .name = "open", .begin_ns = began});
     trii_error_place(&error, status, tri_technology_name(slot->technology), NULL, NULL);
     pthread_mutex_lock(&slot->lock);
     slot->engine = engine;
@@ -162,6 +169,7 @@ void tri_runtime_settle(struct tri_runtime *runtime) {
         if (engine)
             trii_engine_settle(engine);
     }
+    trii_trace_write_by_environment();
 }
 
 void tri_runtime_warm(struct tri_runtime *runtime, enum tri_technology technology) {

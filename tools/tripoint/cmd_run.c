@@ -27,6 +27,7 @@ static const char help_text[] =
     "      --background RRGGBB  what shows through transparent pixels in a JPEG (default 000000)\n"
     "      --quality N          JPEG quality, 1 to 100 (default 90)\n"
     "      --no-overwrite       fail when OUTPUT exists\n"
+    "      --trace FILE         what happened when, for Perfetto (ui.perfetto.dev) or Chrome's about:tracing\n"
     "      --json               the report as JSON on standard output (on stderr when OUTPUT is '-')\n"
     "      --quiet              no closing line\n"
     "      --help               this\n\n"
@@ -60,7 +61,7 @@ static bool parse_quality(const char *text, uint32_t *quality) {
     return true;
 }
 
-enum { OPT_SET = 256, OPT_NO_ALIAS, OPT_ZERO_COPY, OPT_BACKGROUND, OPT_QUALITY, OPT_NO_OVERWRITE, OPT_JSON, OPT_QUIET };
+enum { OPT_SET = 256, OPT_NO_ALIAS, OPT_TRACE, OPT_ZERO_COPY, OPT_BACKGROUND, OPT_QUALITY, OPT_NO_OVERWRITE, OPT_JSON, OPT_QUIET };
 
 /* 0 go on, -1 help was asked, else an exit code. */
 static int take_option(int c, struct run_options *o) {
@@ -75,6 +76,9 @@ static int take_option(int c, struct run_options *o) {
         return 0;
     case OPT_NO_ALIAS:
         o->no_alias = true;
+        return 0;
+    case OPT_TRACE:
+        o->trace = optarg;
         return 0;
     case OPT_ZERO_COPY:
         o->require_zero_copy = true;
@@ -109,6 +113,7 @@ static int parse(int argc, char **argv, struct run_options *o) {
         {"output", required_argument, NULL, 'o'},
         {"set", required_argument, NULL, OPT_SET},
         {"no-alias", no_argument, NULL, OPT_NO_ALIAS},
+        {"trace", required_argument, NULL, OPT_TRACE},
         {"require-zero-copy", no_argument, NULL, OPT_ZERO_COPY},
         {"background", required_argument, NULL, OPT_BACKGROUND},
         {"quality", required_argument, NULL, OPT_QUALITY},
@@ -293,6 +298,8 @@ int cmd_run(int argc, char **argv) {
     if (code != 0)
         return code < 0 ? 0 : code;
     tri_status status = tri_cancel_create(&run.cancel, &err);
+    if (status == TRI_OK && run.options.trace)
+        status = tri_trace_begin(NULL, &err);
     if (status == TRI_OK)
         status = work(&run, &err);
     if (status != TRI_OK)
@@ -301,6 +308,11 @@ int cmd_run(int argc, char **argv) {
         code = run_report_json(&run);
     if (status == TRI_OK && !run.options.quiet)
         run_report_line(&run);
+    if (tri_trace_is_on() && run.options.trace) { /* of a run that failed, too */
+        tri_status written = tri_trace_write(run.options.trace, &err);
+        if (written != TRI_OK)
+            code = cli_fail(&err);
+    }
     if (status == TRI_OK)
         leave(&run, code);
     tear_down(&run);

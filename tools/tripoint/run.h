@@ -7,7 +7,7 @@
 #define RUN_SETS_MAX 64
 
 struct run_options {
-    const char *pipeline, *input, *output;
+    const char *pipeline, *input, *output, *trace;
     const char *sets[RUN_SETS_MAX];
     size_t set_count;
     bool require_zero_copy, no_alias, json, quiet;

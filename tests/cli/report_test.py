@@ -1,0 +1,89 @@
+"""What a run tells about itself: traces. TRIPOINT is the command, SAMPLES the folder of sample pictures.
+
+Every pipeline here runs on the host engine: nothing is skipped.
+"""
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+TRIPOINT = os.environ["TRIPOINT"]
+PORTRAIT = os.path.join(os.environ["SAMPLES"], "astronaut.png")
+TWO = {"name": "two", "inputs": {"photo": {"kind": "image"}}, "outputs": ["out"],
+       "stages": [{"technology": "host", "operation": "resize", "input": "photo", "output": "work",
+                   "params": {"width": 320, "height": 200}},
+                  {"technology": "host", "operation": "vignette", "input": "work", "output": "out"}]}
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="tripoint-report-")
+        self.addCleanup(shutil.rmtree, self.dir, True)
+        self.pipeline = self.path("two.json")
+        with open(self.pipeline, "w", encoding="utf-8") as file:
+            json.dump(TWO, file)
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def run_two(self, *options, env=None, picture=PORTRAIT):
+        return subprocess.run([TRIPOINT, "run", self.pipeline, picture, "-o", self.path("out.png"), *options],
+                              capture_output=True, text=True, timeout=110, env=dict(os.environ, **(env or {})))
+
+
+class Trace(Case):
+    def tracks(self, name="trace.json"):
+        """title -> its events, in order; checks what readers of the format rely on."""
+        with open(self.path(name), encoding="utf-8") as file:
+            trace = json.load(file)
+        self.assertEqual(trace["otherData"]["events_lost"], 0)
+        titles, tracks = {}, {}
+        for event in trace["traceEvents"]:
+            self.assertIn(event["ph"], ("X", "M"))
+            if event["name"] == "thread_name":
+                titles[event["tid"]] = event["args"]["name"]
+        for event in trace["traceEvents"]:
+            if event["ph"] == "X":
+                self.assertGreaterEqual(event["ts"], 0)
+                self.assertGreaterEqual(event["dur"], 0)
+                tracks.setdefault(titles[event["tid"]], []).append(event)
+        return tracks
+
+    def test_a_trace_has_the_tracks(self):
+        run = self.run_two("--trace", self.path("trace.json"))
+        self.assertEqual(run.returncode, 0, run.stderr)
+        tracks = self.tracks()
+        names = {title: [e["name"] for e in events] for title, events in tracks.items()}
+        self.assertEqual(names["runs"], ["two.json"])
+        self.assertEqual(names["stages"], ["resize", "vignette"])
+        self.assertEqual(names["engine: host"], ["resize", "vignette"])
+        self.assertEqual(names["claims: work"], ["resize", "vignette"])
+        self.assertEqual([e["args"]["access"] for e in tracks["claims: work"]], ["write", "read"])
+        self.assertEqual(names["pictures"], ["decode", "encode"])
+        self.assertEqual(names["preparing: host"], ["open", "resize", "vignette"])
+        run, stages = tracks["runs"][0], tracks["stages"]
+        for stage in stages:  # within the run
+            self.assertGreaterEqual(stage["ts"], run["ts"] - 1)
+            self.assertLessEqual(stage["ts"] + stage["dur"], run["ts"] + run["dur"] + 1)
+
+    def test_the_environment_asks_too(self):
+        self.assertEqual(self.run_two(env={"TRIPOINT_TRACE": self.path("env.json")}).returncode, 0)
+        self.assertIn("stages", self.tracks("env.json"))
+
+    def test_a_trace_of_a_failure_is_written(self):
+        with open(self.path("broken.png"), "wb") as file, open(PORTRAIT, "rb") as whole:
+            file.write(whole.read(5000))
+        run = self.run_two("--trace", self.path("trace.json"), picture=self.path("broken.png"))
+        self.assertEqual(run.returncode, 10, run.stderr)
+        self.assertIn("pictures", self.tracks())
+
+    def test_a_trace_that_can_not_be_written_is_no_success(self):
+        run = self.run_two("--trace", "/nowhere/at/all.json")
+        self.assertEqual(run.returncode, 15, run.stderr)
+        self.assertIn("/nowhere/at/all.json", run.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
