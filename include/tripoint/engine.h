@@ -88,6 +88,12 @@ TRI_API TRI_MUST_USE tri_status tri_engine_peek(struct tri_engine *engine, tri_h
 TRI_API TRI_MUST_USE tri_status tri_engine_poke(struct tri_engine *engine, tri_handle region, uint64_t offset,
                                                 uint8_t value, struct tri_error *err);
 
+/** A file by the name that a pipeline gives it, and where it really is. */
+struct tri_file {
+    const char *name; /**< "./glow.wgsl", as the pipeline says */
+    const char *path;
+};
+
 /** A parameter of an operation by name: `text` when not NULL, else `number`. */
 struct tri_param {
     const char *name;
@@ -132,6 +138,19 @@ struct tri_operation_info {
 /** The built-in operations; they need no open engine. `index` counts from 0; NULL past the last. */
 TRI_API const struct tri_operation_info *tri_operation_at(size_t index);
 TRI_API const struct tri_operation_info *tri_operation_find(const char *name);
+
+/** An operation that is a file, looked at outside of a pipeline: what it takes, gives and can be told. */
+struct tri_operation;
+struct tri_operation_params {
+    size_t struct_bytes;      /**< sizeof(struct tri_operation_params) */
+    const char *file;         /**< "./glow.wgsl", "fx.wasm#blur": from the current folder, anywhere */
+    bool allow_native;        /**< a shared object is loaded, and its code runs with the rights of this process */
+    struct tri_engine *webnn; /**< models: the engine that reads them; else may be NULL */
+};
+TRI_API TRI_MUST_USE tri_status tri_operation_open(const struct tri_operation_params *params,
+                                                   struct tri_operation **out, struct tri_error *err);
+TRI_API const struct tri_operation_info *tri_operation_info(const struct tri_operation *operation);
+TRI_API void tri_operation_close(struct tri_operation **operation);
 
 TRI_END_DECLS
 

@@ -42,6 +42,7 @@ struct tri_runtime_params {
     size_t struct_bytes;                   /**< sizeof(struct tri_runtime_params) */
     const struct tri_arena_params *arena;  /**< NULL: the defaults */
     const struct tri_engine_params *engines[TRI_TECHNOLOGY_COUNT]; /**< NULL entries: the defaults; copied */
+    bool allow_native; /**< stages may name shared objects, which run with the rights of this process */
 };
 
 TRI_API TRI_MUST_USE tri_status tri_runtime_create(const struct tri_runtime_params *params, struct tri_runtime **out,
@@ -65,7 +66,7 @@ TRI_API void tri_runtime_settle(struct tri_runtime *runtime);
 struct tri_stage {
     size_t struct_bytes; /**< sizeof(struct tri_stage) */
     enum tri_technology technology;
-    const char *operation;     /**< "resize" */
+    const char *operation;     /**< "resize"; or a file, "./glow.wgsl", "fx.wasm#blur" (docs/your-operations.md) */
     const char *name;          /**< shown in errors and traces; NULL: the operation's name */
     tri_handle input;          /**< first input; TRI_HANDLE_NONE when `inputs` lists them or to bind by kind */
     tri_handle output;         /**< first output */
@@ -178,10 +179,25 @@ TRI_API TRI_MUST_USE tri_status tri_execute_zero_copy(struct tri_runtime *runtim
  * open the engines that it needs. */
 TRI_API TRI_MUST_USE tri_status tri_pipeline_load(struct tri_runtime *runtime, const char *name_or_path,
                                                   struct tri_pipeline **out, struct tri_error *err);
-/** The same from text; `origin` is what errors call it. */
+/** The same from text; `origin` is what errors call it. Such a pipeline can't name files. */
 TRI_API TRI_MUST_USE tri_status tri_pipeline_parse(struct tri_runtime *runtime, const char *text, size_t bytes,
                                                    const char *origin, struct tri_pipeline **out,
                                                    struct tri_error *err);
+
+/** A pipeline with what its stages may name: files lie beside it or below, or where `files` says. */
+struct tri_pipeline_params {
+    size_t struct_bytes;          /**< sizeof(struct tri_pipeline_params) */
+    const char *name_or_path;     /**< as for tri_pipeline_load(); NULL: `text` */
+    const char *text;
+    size_t text_bytes;
+    const char *origin;           /**< what errors call the text */
+    const char *folder;           /**< where a text's files lie; NULL: it can't name any but those in `files` */
+    const struct tri_file *files; /**< names of the pipeline with places of yours, which may be anywhere */
+    size_t file_count;
+};
+TRI_API TRI_MUST_USE tri_status tri_pipeline_open(struct tri_runtime *runtime,
+                                                  const struct tri_pipeline_params *params, struct tri_pipeline **out,
+                                                  struct tri_error *err);
 TRI_API void tri_pipeline_destroy(struct tri_pipeline **pipeline);
 
 /** Overrides a parameter: "resize.width=256"; the stage by name or by number from 0. Before tri_pipeline_plan(). */

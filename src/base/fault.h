@@ -27,6 +27,7 @@ enum trii_fault {
     TRII_FAULT_SEAL,    /* sealing a memfd against writers fails with EINVAL */
     TRII_FAULT_SOCKET,  /* making, connecting or accepting a socket, or an eventfd, fails with EMFILE */
     TRII_FAULT_SEND,    /* a packet is not sent: ENOBUFS */
+    TRII_FAULT_OPENAT2, /* the kernel does not know openat2 */
     TRII_FAULT_COUNT
 };
 

@@ -107,6 +107,11 @@ struct trii_engine_vtable {
                        struct tri_error *err);
     tri_status (*poke)(struct tri_engine *engine, const struct trii_region *region, uint64_t offset, uint8_t value,
                        struct tri_error *err);
+
+    /* What only the library can tell about a file that a stage names, such as a model's inputs: completes `custom`
+     * before layouts are inferred. NULL where files tell all themselves. An engine that has operations from files
+     * finds them in prepare by stage->op->custom (engine/custom/custom.h). */
+    tri_status (*reflect)(struct tri_engine *engine, struct trii_custom *custom, struct tri_error *err);
 };
 
 extern const struct trii_engine_vtable trii_host_engine, trii_wasm_engine, trii_webgpu_engine, trii_webnn_engine;
@@ -117,6 +122,7 @@ extern const struct trii_engine_vtable trii_host_engine, trii_wasm_engine, trii_
 struct trii_task;
 
 bool trii_engine_has(const struct tri_engine *engine, const struct trii_op *op);
+tri_status trii_engine_reflect(struct tri_engine *engine, struct trii_custom *custom, struct tri_error *err);
 /* Checks the stage against its operation and pins its regions for the life of the task. `stage` must outlive it. */
 tri_status trii_task_prepare(struct tri_engine *engine, const struct trii_stage *stage, struct trii_task **out,
                              struct tri_error *err);

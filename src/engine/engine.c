@@ -128,7 +128,18 @@ enum tri_technology trii_engine_technology(const struct tri_engine *engine) {
 }
 
 bool trii_engine_has(const struct tri_engine *engine, const struct trii_op *op) {
+    if (op->custom)
+        return (op->info.technologies >> engine->vtable->technology) & 1;
     return engine->vtable->has(engine, op);
+}
+
+tri_status trii_engine_reflect(struct tri_engine *engine, struct trii_custom *custom, struct tri_error *err) {
+    if (!engine->vtable->reflect)
+        return TRI_OK;
+    lock(engine);
+    tri_status status = engine->vtable->reflect(engine, custom, err);
+    unlock(engine);
+    return place(engine, status, err);
 }
 
 /* ---- views ---- */

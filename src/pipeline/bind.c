@@ -207,6 +207,16 @@ static tri_status place_output(struct trii_flow *flow, struct trii_flow_stage *s
     return TRI_OK;
 }
 
+/* A file may leave its output's kind to its inputs. */
+static enum tri_kind output_kind(const struct trii_flow *flow, const struct trii_flow_stage *stage, size_t j) {
+    enum tri_kind in[TRII_OP_OPERANDS_MAX];
+    if (!stage->custom)
+        return operand(stage->op, true, j)->kind;
+    for (size_t i = 0; i < trii_op_inputs(stage->op); i++)
+        in[i] = flow->values[stage->in[i]].kind;
+    return trii_custom_output_kind(stage->custom, j, in);
+}
+
 static tri_status bind_outputs(struct trii_flow *flow, uint32_t index, struct tri_error *err) {
     struct trii_flow_stage *stage = &flow->stages[index];
     size_t wanted = trii_op_outputs(stage->op);
@@ -227,8 +237,15 @@ static tri_status bind_outputs(struct trii_flow *flow, uint32_t index, struct tr
         if (status != TRI_OK)
             return status;
     }
+    if (stage->custom && stage->custom->only_in_place && !stage->in_place)
+        return trii_flow_fail(flow, stage, err, TRI_BAD_PIPELINE,
+                              "%s works on \"%s\" in place, as it is given one input more than it only reads: its first "
+                              "output must be the region of its first input, \"%s\", not \"%s\"",
+                              stage->op->info.name, stage->op->info.operands[0].name,
+                              flow->regions[flow->values[stage->in[0]].region].name,
+                              flow->regions[stage->given_out[0]].name);
     for (size_t j = 0; j < wanted; j++)
-        stage->out[j] = add_value(flow, stage->given_out[j], slots[j], index, operand(stage->op, true, j)->kind);
+        stage->out[j] = add_value(flow, stage->given_out[j], slots[j], index, output_kind(flow, stage, j));
     return TRI_OK;
 }
 

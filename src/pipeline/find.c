@@ -102,7 +102,17 @@ static tri_status read_file(const char *path, char **text, size_t *bytes, struct
     return status;
 }
 
-tri_status trii_find_pipeline(const char *name_or_path, char **text, size_t *bytes, char **origin,
+/* The folder of a path: what the pipeline names is looked for there, whatever happens to the path meanwhile. */
+static tri_status open_folder(char *path, int *out, struct tri_error *err) {
+    char *slash = strrchr(path, '/');
+    if (slash)
+        slash[slash == path] = '\0'; /* "/x.json" lies in "/" */
+    int failed = trii_sys_open(AT_FDCWD, slash ? path : ".", O_PATH | O_DIRECTORY, 0, out);
+    return failed ? trii_fail_errno(err, TRI_IO, failed, "can't open the pipeline's folder %s", slash ? path : ".")
+                  : TRI_OK;
+}
+
+tri_status trii_find_pipeline(const char *name_or_path, char **text, size_t *bytes, char **origin, int *folder,
                               struct tri_error *err) {
     char *path;
     tri_status status;
@@ -118,6 +128,11 @@ tri_status trii_find_pipeline(const char *name_or_path, char **text, size_t *byt
     char *name = trii_strdup(slash ? slash + 1 : path);
     status = name ? read_file(path, text, bytes, err)
                   : trii_fail(err, TRI_NO_MEMORY, "no memory for the name of %s", path);
+    if (status == TRI_OK) {
+        status = open_folder(path, folder, err);
+        if (status != TRI_OK)
+            trii_free(*text);
+    }
     trii_free(path);
     if (status != TRI_OK)
         trii_free(name);

@@ -4,9 +4,9 @@
 
 #include <tripoint/error.h>
 
-/* The whole text (trii_free) and what errors call it (trii_free): the file's name. TRI_NOT_FOUND lists the shipped
+/* The whole text (trii_free), what errors call it (trii_free): the file's name, and the folder where it lies, opened. TRI_NOT_FOUND lists the shipped
  * ones; TRI_LIMIT when the file is larger than a pipeline may be. */
 tri_status trii_find_pipeline(const char *name_or_path, char **text, size_t *bytes, char **origin,
-                              struct tri_error *err);
+                              int *folder, struct tri_error *err);
 
 #endif

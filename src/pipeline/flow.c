@@ -17,6 +17,8 @@ static void forget_params(struct tri_param *params, size_t count) {
 void trii_flow_finish(struct trii_flow *flow) {
     for (size_t i = 0; i < flow->stage_count; i++)
         forget_params(flow->stages[i].params, flow->stages[i].param_count);
+    for (size_t i = 0; i < flow->stage_count; i++)
+        trii_custom_close(&flow->stages[i].custom);
     trii_free((char *)(uintptr_t)flow->origin);
     trii_free(flow->regions);
     trii_free(flow->stages);

@@ -9,14 +9,14 @@
  * Two passes: trii_flow_bind() needs names and kinds only and is done once; trii_flow_infer() works out layouts,
  * sizes and blocks and is done again whenever an input's layout changes. Neither needs an engine or memory of the arena.
  *
- * Ownership: a flow owns everything it points to but operations. {0} is an empty flow.
+ * Ownership: a flow owns everything it points to but built-in operations. {0} is an empty flow.
  */
 #ifndef TRIPOINT_PIPELINE_FLOW_H
 #define TRIPOINT_PIPELINE_FLOW_H
 
 #include <tripoint/pipeline.h>
 
-#include "engine/op.h"
+#include "engine/custom/custom.h"
 #include "pipeline/locate.h"
 
 #define TRII_FLOW_NONE UINT32_MAX
@@ -44,6 +44,7 @@ struct trii_flow_stage {
     struct trii_spot spot;
     enum tri_technology technology;
     const struct trii_op *op;
+    struct trii_custom *custom; /* what `op` is part of, owned; NULL: a built-in operation */
     struct tri_param params[TRII_OP_PARAMS_MAX]; /* as given; names and texts are owned */
     size_t param_count;
     struct trii_args args; /* complete; texts point into `params` */

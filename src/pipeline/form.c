@@ -25,6 +25,14 @@ static tri_status at_place(const struct trii_json *json, tri_status status, cons
     return trii_json_wrong(json, "%s", cause->message);
 }
 
+/* The same where what is wrong is not the text. */
+static tri_status told(const struct trii_json *json, tri_status status, const struct tri_error *cause) {
+    (void)trii_json_wrong(json, "%s", cause->message);
+    if (json->err)
+        json->err->status = status;
+    return status;
+}
+
 static tri_status no_memory(const struct trii_json *json) {
     return trii_fail(json->err, TRI_NO_MEMORY, "%.120s: no memory for the pipeline", json->origin);
 }
@@ -177,6 +185,21 @@ static tri_status read_layout(struct trii_json *json, const json_t *object, stru
     return status;
 }
 
+/* What is stated about a region tells a file what its output holds. */
+static void state_output(struct trii_flow *flow, uint32_t region) {
+    for (size_t s = 0; s < flow->stage_count; s++)
+        for (size_t j = 0; j < flow->stages[s].given_out_count; j++) {
+            struct trii_custom *custom = flow->stages[s].custom;
+            if (flow->stages[s].given_out[j] != region)
+                continue;
+            if (custom && custom->outputs[j].rule == TRII_OUTPUT_OWN) {
+                custom->outputs[j].rule = TRII_OUTPUT_STATED;
+                custom->outputs[j].layout = flow->regions[region].statement;
+            }
+            return; /* only the first value was stated */
+        }
+}
+
 /* After the stages: a region that nothing else names is a slip of the pen. */
 static tri_status read_regions(struct trii_json *json, struct trii_form *form, const json_t *object) {
     const char *name, *known[KNOWN_MAX];
@@ -201,6 +224,7 @@ static tri_status read_regions(struct trii_json *json, struct trii_form *form, c
         if (status != TRI_OK)
             break;
         form->flow.regions[region].stated = true;
+        state_output(&form->flow, region);
     }
     return status;
 }
@@ -254,7 +278,22 @@ static tri_status read_technology(struct trii_json *json, const json_t *value, e
     return TRI_OK;
 }
 
-static tri_status read_operation(struct trii_json *json, const json_t *value, const struct trii_op **out) {
+/* An operation that is a file beside the pipeline. */
+static tri_status open_file(struct trii_json *json, const struct trii_form *form, const char *name,
+                            struct trii_flow_stage *stage) {
+    struct tri_error cause = {0};
+    if (!form->place)
+        return trii_json_wrong(json, "\"%.80s\" is a file, and a text that has no folder can't name one: load the pipeline "
+                                     "from its own file, or open it with a folder (tri_pipeline_open)", name);
+    tri_status status = trii_custom_open(form->place, name, &stage->custom, &cause);
+    if (status != TRI_OK)
+        return told(json, status, &cause);
+    stage->op = &stage->custom->op;
+    return TRI_OK;
+}
+
+static tri_status read_operation(struct trii_json *json, const struct trii_form *form, const json_t *value,
+                                 struct trii_flow_stage *stage) {
     const char *known[KNOWN_MAX];
     char list[TRII_WORDS_BYTES];
     size_t count = 0;
@@ -262,8 +301,10 @@ static tri_status read_operation(struct trii_json *json, const json_t *value, co
     while (count < KNOWN_MAX && (info = tri_operation_at(count)) != NULL)
         known[count++] = info->name;
     const char *name = json_is_string(value) ? json_string_value(value) : NULL;
-    *out = name ? trii_op_find(name) : NULL;
-    if (!*out)
+    if (name && trii_custom_is_file(name))
+        return open_file(json, form, name, stage);
+    stage->op = name ? trii_op_find(name) : NULL;
+    if (!stage->op)
         return trii_json_wrong(json, "not an operation; %s", trii_words_known(list, name, known, count));
     return TRI_OK;
 }
@@ -278,7 +319,7 @@ static bool has_stage(const struct trii_flow *flow, const char *name, size_t but
 /* A stage without a name is called by its operation: "resize", then "resize-2", ... */
 static void name_stage(const struct trii_flow *flow, size_t index) {
     struct trii_flow_stage *stage = &flow->stages[index];
-    const char *operation = stage->op->info.name;
+    const char *operation = stage->custom ? stage->custom->stem : stage->op->info.name;
     trii_name_copy(stage->name, sizeof stage->name, operation);
     for (unsigned n = 2; has_stage(flow, stage->name, index); n++)
         snprintf(stage->name, sizeof stage->name, "%.40s-%u", operation, n);
@@ -302,18 +343,40 @@ static char *known_params(char *list, const struct trii_op *op, const char *key)
     return trii_words_known(list, key, known, op->info.param_count);
 }
 
+/* [1, 0.5, 0] -> "1 0.5 0": the parameters of files that are vectors. */
+static bool join_numbers(const json_t *array, char *text, size_t bytes) {
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const json_t *item = json_array_get(array, i);
+        if (!json_is_number(item))
+            return false;
+        used += (size_t)snprintf(text + used, bytes - used, "%s%.17g", i ? " " : "", json_number_value(item));
+        if (used >= bytes)
+            return false;
+    }
+    return used > 0;
+}
+
 static tri_status read_param(struct trii_json *json, struct trii_flow_stage *stage, const char *key,
                              const json_t *value) {
     const struct tri_param_info *info = find_param(stage->op, key);
     struct tri_error cause = {0};
-    char list[TRII_WORDS_BYTES];
+    char list[TRII_WORDS_BYTES], numbers[256];
+    if (!info && stage->custom)
+        info = trii_custom_open_param(stage->custom, key, json_is_number(value) || json_is_boolean(value));
     if (!info)
         return trii_json_wrong_key(json, "%s has no such parameter; %s", stage->op->info.name,
                                    known_params(list, stage->op, key));
-    if (is_number(info) ? !json_is_number(value) : !json_is_string(value))
+    const bool vector = stage->custom && !is_number(info) && json_is_array(value);
+    const bool flag = stage->custom && is_number(info) && json_is_boolean(value);
+    if (vector && !join_numbers(value, numbers, sizeof numbers))
+        return trii_json_wrong(json, "expected a text, or an array of a few numbers such as [1, 0.5, 0]");
+    if (!vector && !flag && (is_number(info) ? !json_is_number(value) : !json_is_string(value)))
         return trii_json_wrong(json, "expected %s, not %s", is_number(info) ? "a number" : "a text",
                                trii_json_type(value));
-    struct tri_param param = {key, json_number_value(value), json_string_value(value)};
+    struct tri_param param = {key, flag ? json_is_true(value) : json_number_value(value),
+                              vector ? numbers : json_string_value(value)};
     tri_status status = trii_flow_set_param(stage, &param, &cause);
     return status == TRI_OK ? TRI_OK : at_place(json, status, &cause);
 }
@@ -334,15 +397,103 @@ static tri_status read_params(struct trii_json *json, struct trii_flow_stage *st
     return status;
 }
 
+/* ---- what a file's output holds ---- */
+
+/* "like": the name of a region that the stage reads. */
+static tri_status read_like(struct trii_json *json, const struct trii_form *form, const struct trii_flow_stage *stage,
+                            const json_t *value, struct trii_custom_output *out) {
+    const char *name, *known[TRII_OP_OPERANDS_MAX];
+    char list[TRII_WORDS_BYTES];
+    size_t count = 0;
+    tri_status status = trii_json_name(json, value, &name);
+    if (status != TRI_OK)
+        return status;
+    out->rule = TRII_OUTPUT_LIKE;
+    for (uint32_t i = 0; i < stage->given_in_count; i++) {
+        if (stage->given_in[i] == TRII_FLOW_NONE)
+            continue;
+        known[count++] = form->flow.regions[stage->given_in[i]].name;
+        if (strcmp(known[count - 1], name) == 0) {
+            out->like = i;
+            return TRI_OK;
+        }
+    }
+    return trii_json_wrong(json, "an output can be like a region that the stage names as input; %s",
+                           trii_words_known(list, name, known, count));
+}
+
+/* {"region": "mask", "like": "input", "dtype": "f32"} or {"region": "boxes", "shape": [16, 5], "dtype": "f32", "kind": "boxes"} */
+static tri_status read_rule(struct trii_json *json, const struct trii_form *form, const struct trii_flow_stage *stage,
+                            const json_t *object, struct trii_custom_output *out) {
+    static const char *const keys[] = {"region", "like", "shape", "dtype", "kind", "channels"};
+    bool shaped = false, like = false;
+    uint64_t bytes;
+    struct tri_error cause = {0};
+    tri_status status = trii_json_keys(json, object, keys, COUNT(keys));
+    for (size_t k = 1; status == TRI_OK && k < COUNT(keys); k++) {
+        const json_t *value = trii_json_enter_optional(json, object, keys[k]);
+        if (!value)
+            continue;
+        switch (k) {
+        case 1:
+            status = read_like(json, form, stage, value, out);
+            like = true;
+            break;
+        case 2:
+            status = like ? trii_json_wrong_key(json, "give \"like\" or \"shape\", not both")
+                          : read_shape(json, value, &out->layout);
+            out->rule = TRII_OUTPUT_STATED;
+            shaped = true;
+            break;
+        case 3:
+            status = read_dtype(json, value, &out->layout.dtype);
+            out->has_dtype = true;
+            break;
+        case 4:
+            status = read_kind(json, value, &out->layout.kind);
+            out->has_kind = true;
+            break;
+        default:
+            status = like ? read_count(json, value, &out->channels)
+                          : trii_json_wrong_key(json, "\"channels\" goes with \"like\"");
+        }
+        if (status == TRI_OK)
+            trii_json_leave(json);
+    }
+    if (status == TRI_OK && shaped && (!out->has_dtype || !out->has_kind))
+        return trii_json_wrong(json, "\"shape\" needs \"dtype\" and \"kind\" beside it");
+    if (status == TRI_OK && shaped && tri_layout_bytes_needed(&out->layout, &bytes, &cause) != TRI_OK)
+        return trii_json_wrong(json, "%s", cause.message);
+    return status;
+}
+
+/* An output of a file may be an object, which says what it holds; all others are names. */
+static tri_status read_operand(struct trii_json *json, struct trii_form *form, struct trii_flow_stage *stage,
+                               const json_t *value, bool output, size_t i, uint32_t *region) {
+    if (!output || !json_is_object(value))
+        return read_region(json, form, value, region);
+    if (!stage->custom)
+        return trii_json_wrong(json, "expected a name: %s says itself what its outputs hold", stage->op->info.name);
+    const json_t *name = trii_json_enter_optional(json, value, "region");
+    if (!name)
+        return trii_json_wrong(json, "the key \"region\" is missing: the region that is written");
+    tri_status status = read_region(json, form, name, region);
+    if (status != TRI_OK)
+        return status;
+    trii_json_leave(json);
+    return read_rule(json, form, stage, value, &stage->custom->outputs[i]);
+}
+
 /* `one` (a name) or `many` (an array; null in it leaves an input to be bound by kind), not both. */
-static tri_status read_operands(struct trii_json *json, struct trii_form *form, const json_t *object, const char *one,
-                                const char *many, bool may_be_null, uint32_t *regions, size_t *count) {
+static tri_status read_operands(struct trii_json *json, struct trii_form *form, struct trii_flow_stage *stage,
+                                const json_t *object, const char *one, const char *many, bool may_be_null,
+                                uint32_t *regions, size_t *count) {
     const json_t *value = trii_json_enter_optional(json, object, one);
     tri_status status;
     *count = 0;
     if (value) {
         status = json_object_get(object, many) ? trii_json_wrong_key(json, "give \"%s\" or \"%s\", not both", one, many)
-                                               : read_region(json, form, value, &regions[0]);
+                                               : read_operand(json, form, stage, value, !may_be_null, 0, &regions[0]);
         *count = 1;
         trii_json_leave(json);
         return status;
@@ -361,7 +512,7 @@ static tri_status read_operands(struct trii_json *json, struct trii_form *form, 
         regions[i] = TRII_FLOW_NONE;
         trii_json_enter_index(json, i);
         if (!may_be_null || !json_is_null(item))
-            status = read_region(json, form, item, &regions[i]);
+            status = read_operand(json, form, stage, item, !may_be_null, i, &regions[i]);
         trii_json_leave(json);
     }
     *count = json_array_size(value);
@@ -371,7 +522,6 @@ static tri_status read_operands(struct trii_json *json, struct trii_form *form, 
 
 static tri_status read_head(struct trii_json *json, struct trii_form *form, const json_t *object, size_t index) {
     struct trii_flow_stage *stage = &form->flow.stages[index];
-    struct tri_error cause = {0};
     tri_status status;
     const json_t *value = trii_json_enter_optional(json, object, "technology");
     if (!value)
@@ -383,13 +533,10 @@ static tri_status read_head(struct trii_json *json, struct trii_form *form, cons
     value = trii_json_enter_optional(json, object, "operation");
     if (!value)
         return trii_json_wrong(json, "the key \"operation\" is missing, such as \"resize\"");
-    status = read_operation(json, value, &stage->op);
+    status = read_operation(json, form, value, stage);
     trii_json_leave(json);
     if (status != TRI_OK)
         return status;
-    status = trii_args_resolve(stage->op, NULL, 0, &stage->args, &cause);
-    if (status != TRI_OK)
-        return at_place(json, status, &cause);
     value = trii_json_enter_optional(json, object, "name");
     if (value) {
         const char *name = "";
@@ -420,11 +567,18 @@ static tri_status read_stage(struct trii_json *json, struct trii_form *form, con
     stage->spot = trii_json_spot(json);
     status = read_head(json, form, object, form->flow.stage_count - 1);
     if (status == TRI_OK)
-        status = read_operands(json, form, object, "input", "inputs", true, stage->given_in, &stage->given_in_count);
+        status = read_operands(json, form, stage, object, "input", "inputs", true, stage->given_in, &stage->given_in_count);
     if (status == TRI_OK)
-        status = read_operands(json, form, object, "output", "outputs", false, stage->given_out, &stage->given_out_count);
+        status = read_operands(json, form, stage, object, "output", "outputs", false, stage->given_out,
+                               &stage->given_out_count);
     if (status == TRI_OK && stage->given_out_count == 0)
         return trii_json_wrong(json, "the key \"output\" is missing: the region that %s writes", stage->op->info.name);
+    if (status == TRI_OK && stage->custom)
+        status = trii_custom_given(stage->custom, stage->given_in_count, stage->given_out_count, &cause);
+    if (status == TRI_OK)
+        status = trii_args_resolve(stage->op, NULL, 0, &stage->args, &cause);
+    if (status != TRI_OK && cause.status != TRI_OK)
+        return told(json, status, &cause);
     const json_t *params = status == TRI_OK ? trii_json_enter_optional(json, object, "params") : NULL;
     if (params) {
         status = read_params(json, stage, params);
@@ -530,7 +684,12 @@ static tri_status read_root(struct trii_json *json, struct trii_form *form, cons
 
 tri_status trii_form_parse(const char *text, size_t bytes, const char *origin, struct trii_form *out,
                            struct tri_error *err) {
-    struct trii_form form = {.name = ""};
+    return trii_form_parse_at(text, bytes, origin, NULL, out, err);
+}
+
+tri_status trii_form_parse_at(const char *text, size_t bytes, const char *origin, const struct trii_custom_place *place,
+                              struct trii_form *out, struct tri_error *err) {
+    struct trii_form form = {.place = place};
     struct trii_json json = {.text = text, .bytes = bytes, .origin = origin, .err = err};
     json_t *root;
     if (bytes > TRII_FORM_BYTES_MAX)
@@ -546,6 +705,7 @@ tri_status trii_form_parse(const char *text, size_t bytes, const char *origin, s
         trii_form_finish(&form);
         return status;
     }
+    form.place = NULL;
     *out = form;
     return TRI_OK;
 }

@@ -22,6 +22,7 @@ struct trii_form_input {
 };
 
 struct trii_form {
+    const struct trii_custom_place *place; /* while it is read */
     char name[TRI_LABEL_BYTES];
     struct trii_flow flow;
     struct trii_form_input *inputs; /* in the text's order, at least one; so with outputs */
@@ -30,6 +31,9 @@ struct trii_form {
     size_t output_count;
 };
 
+/* `place` says which files the text may name; NULL: none. It is not kept. */
+tri_status trii_form_parse_at(const char *text, size_t bytes, const char *origin, const struct trii_custom_place *place,
+                              struct trii_form *out, struct tri_error *err);
 tri_status trii_form_parse(const char *text, size_t bytes, const char *origin, struct trii_form *out,
                            struct tri_error *err);
 void trii_form_finish(struct trii_form *form);

@@ -71,6 +71,9 @@ tri_status trii_form_set(struct trii_form *form, const char *assignment, struct 
     if (!stage)
         return unknown_stage(form, word, err);
     const struct tri_param_info *info = find_param(stage->op, key);
+    double number;
+    if (!info && stage->custom)
+        info = trii_custom_open_param(stage->custom, key, parse_number(equals + 1, &number));
     if (!info)
         return unknown_param(stage, key, err);
     struct tri_param param = {.name = key, .text = equals + 1};

@@ -6,12 +6,16 @@
  *     +-- set_input with another layout, set: back to read, regions are freed
  */
 #include "base/alloc.h"
+#include "base/params.h"
 #include "base/status.h"
+#include "base/sys.h"
 #include "pipeline/find.h"
 #include "pipeline/form.h"
 #include "pipeline/plan.h"
 #include "pipeline/words.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,16 +53,14 @@ static void warm_engines(struct tri_pipeline *pipeline) {
             tri_runtime_warm(pipeline->runtime, pipeline->form.flow.stages[i].technology);
 }
 
-tri_status tri_pipeline_parse(struct tri_runtime *runtime, const char *text, size_t bytes, const char *origin,
-                              struct tri_pipeline **out, struct tri_error *err) {
-    if (!runtime || !text || !out)
-        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_pipeline_parse wants a runtime, a text and a place for the "
-                                                    "pipeline");
+/* A text, and which files it may name. */
+static tri_status parse(struct tri_runtime *runtime, const char *text, size_t bytes, const char *origin,
+                        const struct trii_custom_place *place, struct tri_pipeline **out, struct tri_error *err) {
     struct tri_pipeline *pipeline = trii_calloc(1, sizeof *pipeline);
     if (!pipeline)
         return trii_fail(err, TRI_NO_MEMORY, "no memory for a pipeline");
     pipeline->runtime = runtime;
-    tri_status status = trii_form_parse(text, bytes, origin ? origin : "pipeline", &pipeline->form, err);
+    tri_status status = trii_form_parse_at(text, bytes, origin ? origin : "pipeline", place, &pipeline->form, err);
     if (status != TRI_OK) {
         trii_free(pipeline);
         return status;
@@ -68,20 +70,70 @@ tri_status tri_pipeline_parse(struct tri_runtime *runtime, const char *text, siz
     return TRI_OK;
 }
 
-tri_status tri_pipeline_load(struct tri_runtime *runtime, const char *name_or_path, struct tri_pipeline **out,
-                             struct tri_error *err) {
+tri_status tri_pipeline_parse(struct tri_runtime *runtime, const char *text, size_t bytes, const char *origin,
+                              struct tri_pipeline **out, struct tri_error *err) {
+    if (!runtime || !text || !out)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_pipeline_parse wants a runtime, a text and a place for the "
+                                                    "pipeline");
+    return parse(runtime, text, bytes, origin, NULL, out, err);
+}
+
+static tri_status open_text(struct tri_runtime *runtime, const struct tri_pipeline_params *params,
+                            struct trii_custom_place *place, struct tri_pipeline **out, struct tri_error *err) {
+    if (params->folder) {
+        int failed = trii_sys_open(AT_FDCWD, params->folder, O_PATH | O_DIRECTORY, 0, &place->folder);
+        if (failed)
+            return trii_fail_errno(err, failed == ENOENT ? TRI_NOT_FOUND : TRI_IO, failed,
+                                   "can't open the pipeline's folder %s", params->folder);
+    }
+    return parse(runtime, params->text, params->text_bytes, params->origin,
+                 params->folder || params->file_count ? place : NULL, out, err);
+}
+
+static tri_status open_named(struct tri_runtime *runtime, const struct tri_pipeline_params *params,
+                             struct trii_custom_place *place, struct tri_pipeline **out, struct tri_error *err) {
     char *text, *origin;
     size_t bytes;
-    if (!runtime || !name_or_path || !out)
-        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_pipeline_load wants a runtime, a name and a place for the "
-                                                    "pipeline");
-    tri_status status = trii_find_pipeline(name_or_path, &text, &bytes, &origin, err);
+    tri_status status = trii_find_pipeline(params->name_or_path, &text, &bytes, &origin, &place->folder, err);
     if (status != TRI_OK)
         return status;
-    status = tri_pipeline_parse(runtime, text, bytes, origin, out, err);
+    status = parse(runtime, text, bytes, origin, place, out, err);
     trii_free(text);
     trii_free(origin);
     return status;
+}
+
+tri_status tri_pipeline_open(struct tri_runtime *runtime, const struct tri_pipeline_params *given,
+                             struct tri_pipeline **out, struct tri_error *err) {
+    struct tri_pipeline_params params = {.struct_bytes = sizeof params};
+    tri_status status = trii_params_read(&params, sizeof params, given, "tri_pipeline_params", err);
+    if (status != TRI_OK)
+        return status;
+    if (!runtime || !out || (!params.name_or_path && !params.text) || (!params.files && params.file_count))
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_pipeline_open wants a runtime, a name or a text, as many files "
+                                                    "as are announced, and a place for the pipeline");
+    for (size_t i = 0; i < params.file_count; i++)
+        if (!params.files[i].name || !params.files[i].path)
+            return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_pipeline_open: file %zu has no %s", i,
+                             params.files[i].name ? "path" : "name");
+    struct trii_custom_place place = {.folder = TRII_CUSTOM_NO_FOLDER,
+                                      .allow_native = trii_runtime_allows_native(runtime),
+                                      .files = params.files,
+                                      .file_count = params.file_count};
+    status = params.name_or_path ? open_named(runtime, &params, &place, out, err)
+                                 : open_text(runtime, &params, &place, out, err);
+    if (place.folder >= 0)
+        trii_sys_close(place.folder);
+    return status;
+}
+
+tri_status tri_pipeline_load(struct tri_runtime *runtime, const char *name_or_path, struct tri_pipeline **out,
+                             struct tri_error *err) {
+    const struct tri_pipeline_params params = {.struct_bytes = sizeof params, .name_or_path = name_or_path};
+    if (!runtime || !name_or_path || !out)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_pipeline_load wants a runtime, a name and a place for the "
+                                                    "pipeline");
+    return tri_pipeline_open(runtime, &params, out, err);
 }
 
 void tri_pipeline_destroy(struct tri_pipeline **pipeline) {
@@ -164,7 +216,9 @@ tri_status tri_pipeline_plan(struct tri_pipeline *pipeline, struct tri_error *er
         return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_pipeline_plan: pipeline is NULL");
     if (pipeline->plan)
         return TRI_OK;
-    tri_status status = trii_flow_infer(&pipeline->form.flow, err);
+    tri_status status = trii_plan_reflect(pipeline->runtime, &pipeline->form.flow, err);
+    if (status == TRI_OK)
+        status = trii_flow_infer(&pipeline->form.flow, err);
     if (status == TRI_OK)
         status = allocate_regions(pipeline, err);
     if (status == TRI_OK)

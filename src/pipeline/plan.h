@@ -66,6 +66,9 @@ struct tri_plan {
 /* `handles[i]` is the region behind block i of the flow; the array lives as long as the flow does. */
 tri_status trii_plan_build(struct tri_runtime *runtime, const struct trii_flow *flow, const tri_handle *handles,
                            struct tri_plan **out, struct tri_error *err);
+bool trii_runtime_allows_native(const struct tri_runtime *runtime);
+/* What the outputs of files hold can be told afterwards: engines look at the files that need it. */
+tri_status trii_plan_reflect(struct tri_runtime *runtime, const struct trii_flow *flow, struct tri_error *err);
 /* Opens the engines that are needed and prepares every stage, technologies side by side. Does nothing when done. */
 tri_status trii_plan_prepare(struct tri_plan *plan, struct tri_error *err);
 

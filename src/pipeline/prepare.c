@@ -16,6 +16,21 @@ struct team {
     struct tri_error error;
 };
 
+tri_status trii_plan_reflect(struct tri_runtime *runtime, const struct trii_flow *flow, struct tri_error *err) {
+    tri_status status = TRI_OK;
+    for (size_t i = 0; status == TRI_OK && i < flow->stage_count; i++) {
+        const struct trii_flow_stage *stage = &flow->stages[i];
+        struct tri_engine *engine;
+        if (!stage->custom || !trii_custom_needs_engine(stage->custom))
+            continue;
+        status = tri_runtime_engine(runtime, stage->technology, &engine, err);
+        if (status == TRI_OK)
+            status = trii_engine_reflect(engine, stage->custom, err);
+        trii_error_place(err, status, tri_technology_name(stage->technology), stage->name, NULL);
+    }
+    return status;
+}
+
 static tri_status prepare_stage(struct tri_plan *plan, struct trii_plan_stage *stage, struct tri_error *err) {
     if (stage->task)
         return TRI_OK;

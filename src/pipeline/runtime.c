@@ -16,6 +16,7 @@
 #include "base/sys.h"
 #include "base/trace.h"
 #include "engine/contract.h"
+#include "pipeline/plan.h"
 
 #include <pthread.h>
 
@@ -36,6 +37,7 @@ struct slot {
 
 struct tri_runtime {
     struct tri_arena *arena;
+    bool allow_native;
     struct slot slots[TRI_TECHNOLOGY_COUNT];
 };
 
@@ -68,6 +70,7 @@ tri_status tri_runtime_create(const struct tri_runtime_params *given, struct tri
     if (!runtime)
         return trii_fail(err, TRI_NO_MEMORY, "no memory for a runtime");
     trii_trace_begin_by_environment();
+    runtime->allow_native = params.allow_native;
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++) {
         struct slot *slot = &runtime->slots[t];
         slot->runtime = runtime;
@@ -108,6 +111,10 @@ void tri_runtime_destroy(struct tri_runtime **runtime) {
 
 struct tri_arena *tri_runtime_arena(struct tri_runtime *runtime) {
     return runtime ? runtime->arena : NULL;
+}
+
+bool trii_runtime_allows_native(const struct tri_runtime *runtime) {
+    return runtime->allow_native;
 }
 
 /* The slot is OPENING and this thread is the one that opens: nobody else touches its engine. */

@@ -76,8 +76,34 @@ static tri_status add_params(struct trii_flow_stage *to, const struct tri_stage 
     return status;
 }
 
-static tri_status add_stage(struct tri_arena *arena, struct trii_flow *flow, const struct tri_stage *from,
+/* A built-in operation, or a file: the caller's own, wherever it lies. */
+static tri_status find_operation(const struct tri_runtime *runtime, struct trii_flow_stage *to, const char *name,
+                                 struct tri_error *err) {
+    const struct trii_custom_place place = {.folder = TRII_CUSTOM_ANYWHERE, .allow_native = trii_runtime_allows_native(runtime)};
+    if (name && trii_custom_is_file(name)) {
+        tri_status status = trii_custom_open(&place, name, &to->custom, err);
+        to->op = status == TRI_OK ? &to->custom->op : NULL;
+        return status;
+    }
+    to->op = name ? trii_op_find(name) : NULL;
+    return to->op ? TRI_OK : unknown_operation(name, err);
+}
+
+/* What a caller's region is said to hold is what a file puts there. */
+static tri_status complete(struct trii_flow *flow, struct trii_flow_stage *to, struct tri_error *err) {
+    for (size_t j = 0; to->custom && j < to->given_out_count; j++) {
+        const struct tri_layout *layout = &flow->regions[to->given_out[j]].layout;
+        if (layout->kind != TRI_KIND_BYTES) {
+            to->custom->outputs[j].rule = TRII_OUTPUT_STATED;
+            to->custom->outputs[j].layout = *layout;
+        }
+    }
+    return to->custom ? trii_custom_given(to->custom, to->given_in_count, to->given_out_count, err) : TRI_OK;
+}
+
+static tri_status add_stage(struct tri_runtime *runtime, struct trii_flow *flow, const struct tri_stage *from,
                             size_t index, struct tri_error *err) {
+    struct tri_arena *arena = tri_runtime_arena(runtime);
     struct trii_flow_stage *to;
     char number[32];
     snprintf(number, sizeof number, "stage %zu", index);
@@ -90,25 +116,30 @@ static tri_status add_stage(struct tri_arena *arena, struct trii_flow *flow, con
     if (status != TRI_OK)
         return status;
     to->technology = from->technology;
-    to->op = from->operation ? trii_op_find(from->operation) : NULL;
+    status = find_operation(runtime, to, from->operation, err);
     trii_name_copy(to->name, sizeof to->name, from->name ? from->name : to->op ? to->op->info.name : number);
-    status = to->op ? add_params(to, from, err) : unknown_operation(from->operation, err);
     if (status == TRI_OK)
         status = operands(arena, flow, from->input, from->inputs, from->input_count, false, to->given_in,
                           &to->given_in_count, err);
     if (status == TRI_OK)
         status = operands(arena, flow, from->output, from->outputs, from->output_count, true, to->given_out,
                           &to->given_out_count, err);
+    if (status == TRI_OK)
+        status = complete(flow, to, err);
+    if (status == TRI_OK)
+        status = add_params(to, from, err);
     return trii_error_place(err, status, tri_technology_name(to->technology), to->name, NULL);
 }
 
-static tri_status fill_flow(struct tri_arena *arena, struct trii_flow *flow, const struct tri_stage *stages,
+static tri_status fill_flow(struct tri_runtime *runtime, struct trii_flow *flow, const struct tri_stage *stages,
                             size_t count, struct tri_error *err) {
     tri_status status = TRI_OK;
     for (size_t i = 0; status == TRI_OK && i < count; i++)
-        status = add_stage(arena, flow, &stages[i], i, err);
+        status = add_stage(runtime, flow, &stages[i], i, err);
     if (status == TRI_OK)
         status = trii_flow_bind(flow, err);
+    if (status == TRI_OK)
+        status = trii_plan_reflect(runtime, flow, err);
     if (status == TRI_OK)
         status = trii_flow_infer(flow, err);
     return status;
@@ -138,7 +169,7 @@ tri_status tri_plan_create(struct tri_runtime *runtime, const struct tri_stage *
     struct trii_flow *flow = trii_calloc(1, sizeof *flow);
     if (!flow)
         return trii_fail(err, TRI_NO_MEMORY, "no memory for a plan");
-    tri_status status = fill_flow(tri_runtime_arena(runtime), flow, stages, count, err);
+    tri_status status = fill_flow(runtime, flow, stages, count, err);
     if (status == TRI_OK)
         status = build(runtime, flow, &plan, err);
     if (status != TRI_OK) {

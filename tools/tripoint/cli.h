@@ -43,6 +43,21 @@ double cli_now_ms(void);
 /* "8.3 MB", "0 bytes". Writes into `text` and returns it. */
 const char *cli_bytes(uint64_t bytes, char *text, size_t text_bytes);
 
+/* Files that the command line lends to a pipeline: --file NAME=PATH, --allow-native. */
+#define CLI_FILES_MAX 32
+struct cli_files {
+    struct tri_file list[CLI_FILES_MAX];
+    size_t count;
+    bool allow_native;
+};
+/* Takes "NAME=PATH" apart, in place: 0, or the exit code of a wrong command line. */
+int cli_take_file(const char *verb, struct cli_files *files, char *text);
+tri_status cli_open_pipeline(struct tri_runtime *runtime, const char *name_or_path, const struct cli_files *files,
+                             struct tri_pipeline **out, struct tri_error *err);
+#define CLI_FILES_HELP                                                                                                 \
+    "      --file NAME=PATH     the file that the pipeline calls NAME is PATH, wherever that is; may be repeated\n"        \
+    "      --allow-native       stages may name shared objects: their code runs with your rights\n"
+
 /* How the engines of the command are opened. Chooses the Vulkan driver, so it must be called before there are threads. */
 void cli_engine_params(struct tri_engine_params params[TRI_TECHNOLOGY_COUNT]);
 

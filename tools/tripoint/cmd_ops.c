@@ -1,18 +1,23 @@
-/* tripoint ops - the built-in operations, for people and (--json) for scripts. */
+/* tripoint ops - the built-in operations, and what a file offers, for people and (--json) for scripts. */
 #include "cli.h"
 
 #include <getopt.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 static const char help_text[] =
-    "usage: tripoint ops [--json] [OPERATION]\n\n"
+    "usage: tripoint ops [--json] [--allow-native] [OPERATION | FILE]\n\n"
     "Lists the operations that a stage of a pipeline can name: what goes in and out, the parameters with their\n"
-    "ranges and defaults, and which engines have them.\n\n"
-    "  --json   one JSON array\n"
-    "  --help   this\n\n"
-    "example: tripoint ops resize\n";
+    "ranges and defaults, and which engines have them. A FILE is a shader, a guest, a model or (with --allow-native)\n"
+    "a shared object: what a stage that names it can bind and set.\n\n"
+    "  --json          one JSON array\n"
+    "  --allow-native  a shared object may be loaded: its code runs with your rights\n"
+    "  --help          this\n\n"
+    "examples:\n"
+    "  tripoint ops resize\n"
+    "  tripoint ops ./glow.wgsl\n";
 
 static void technologies(const struct tri_operation_info *op, char *text, size_t bytes) {
     size_t used = 0;
@@ -24,7 +29,14 @@ static void technologies(const struct tri_operation_info *op, char *text, size_t
 }
 
 static void print_param(const struct tri_param_info *p) {
-    if (p->choices)
+    if (strcmp(p->type, "text") == 0)
+        printf("    %-10s %s%s%s%s%s\n", p->name, p->type, p->default_text ? " (default " : "",
+               p->default_text ? p->default_text : "", p->default_text ? ")" : "", p->default_text ? "" : " (needed)");
+    else if (!p->choices && isnan(p->default_number))
+        printf("    %-10s %s\n", p->name, p->type);
+    if (strcmp(p->type, "text") == 0 || (!p->choices && isnan(p->default_number)))
+        printf("%15s%s\n", "", p->help);
+    else if (p->choices)
         printf("    %-10s %s (default %s)\n%15s%s\n", p->name, p->choices, p->default_text, "", p->help);
     else if (p->default_text)
         printf("    %-10s %s (default \"%s\")\n%15s%s\n", p->name, p->type, p->default_text, "", p->help);
@@ -62,6 +74,9 @@ static json_t *param_json(const struct tri_param_info *p) {
     if (p->default_text)
         return json_pack("{s:s,s:s,s:s,s:s}", "name", p->name, "type", p->type, "default", p->default_text, "help",
                          p->help);
+    if (strcmp(p->type, "text") == 0 || isnan(p->default_number))
+        return json_pack("{s:s,s:s,s:s*,s:s}", "name", p->name, "type", p->type, "default", p->default_text, "help",
+                         p->help);
     return json_pack("{s:s,s:s,s:f,s:f,s:f,s:s}", "name", p->name, "type", p->type, "minimum", p->minimum, "maximum",
                      p->maximum, "default", p->default_number, "help", p->help);
 }
@@ -83,23 +98,74 @@ static json_t *op_json(const struct tri_operation_info *op) {
 
 static int print_json(const struct tri_operation_info *only) {
     json_t *all = json_array();
-    for (size_t i = 0; tri_operation_at(i); i++)
-        if (!only || only == tri_operation_at(i))
-            json_array_append_new(all, op_json(tri_operation_at(i)));
+    if (only)
+        json_array_append_new(all, op_json(only));
+    for (size_t i = 0; !only && tri_operation_at(i); i++)
+        json_array_append_new(all, op_json(tri_operation_at(i)));
     int failed = json_dumpf(all, stdout, JSON_INDENT(2));
     json_decref(all);
     printf("\n");
     return failed ? tri_status_exit_code(TRI_NO_MEMORY) : 0;
 }
 
+static int print(const struct tri_operation_info *only, bool json) {
+    if (json)
+        return print_json(only);
+    if (only)
+        print_op(only);
+    for (size_t i = 0; !only && tri_operation_at(i); i++)
+        print_op(tri_operation_at(i));
+    return 0;
+}
+
+static bool is_model(const char *file) {
+    static const char *const endings[] = {".onnx", ".tflite", ".xml"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t n = strlen(file), e = strlen(endings[i]);
+        if (n > e && strcmp(file + n - e, endings[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What a model takes is known to the engine alone. */
+static int print_file(const char *file, bool allow_native, bool json) {
+    struct tri_operation_params params = {.struct_bytes = sizeof params, .file = file, .allow_native = allow_native};
+    struct tri_engine_params engines[TRI_TECHNOLOGY_COUNT];
+    struct tri_runtime *runtime = NULL;
+    struct tri_operation *operation = NULL;
+    struct tri_error err = {0};
+    tri_status status = TRI_OK;
+    if (is_model(file)) {
+        struct tri_runtime_params with = {.struct_bytes = sizeof with};
+        cli_engine_params(engines);
+        with.engines[TRI_TECHNOLOGY_WEBNN] = &engines[TRI_TECHNOLOGY_WEBNN];
+        status = tri_runtime_create(&with, &runtime, &err);
+        if (status == TRI_OK)
+            status = tri_runtime_engine(runtime, TRI_TECHNOLOGY_WEBNN, &params.webnn, &err);
+    }
+    if (status == TRI_OK)
+        status = tri_operation_open(&params, &operation, &err);
+    int code = status == TRI_OK ? print(tri_operation_info(operation), json) : cli_fail(&err);
+    tri_operation_close(&operation);
+    tri_runtime_destroy(&runtime);
+    return code;
+}
+
 int cmd_ops(int argc, char **argv) {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+                                            {"allow-native", no_argument, NULL, 'n'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     const struct tri_operation_info *only = NULL;
-    bool json = false;
+    bool json = false, allow_native = false;
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;)
         switch (c) {
         case 'j':
             json = true;
+            break;
+        case 'n':
+            allow_native = true;
             break;
         case 'h':
             fputs(help_text, stdout);
@@ -109,16 +175,13 @@ int cmd_ops(int argc, char **argv) {
         }
     if (optind + 1 < argc)
         return cli_usage("ops", "one operation at most, not '%s' too", argv[optind + 1]);
+    if (optind < argc && strpbrk(argv[optind], "./"))
+        return print_file(argv[optind], allow_native, json);
     if (optind < argc && !(only = tri_operation_find(argv[optind]))) {
         char name[128];
         fprintf(stderr, "tripoint: there is no operation '%s'; `tripoint ops` lists them\n",
                 cli_plain(argv[optind], name, sizeof name));
         return tri_status_exit_code(TRI_NOT_FOUND);
     }
-    if (json)
-        return print_json(only);
-    for (size_t i = 0; tri_operation_at(i); i++)
-        if (!only || only == tri_operation_at(i))
-            print_op(tri_operation_at(i));
-    return 0;
+    return print(only, json);
 }

@@ -10,11 +10,13 @@ static const char help_text[] =
     "usage: tripoint plan PIPELINE [INPUT] [OPTIONS]\n\n"
     "Shows what PIPELINE (the name of a shipped one, or a JSON file) would do with a picture of INPUT's size: the stages,\n"
     "what each reads, writes and claims, and the memory: which values lie in which block, how long each is needed, which\n"
-    "are replaced in place, and which regions take turns in one block. Nothing is run and no engine is opened.\n\n"
+    "are replaced in place, and which regions take turns in one block. Nothing is run, and no engine is opened but webnn\n"
+    "for a model file that alone knows what comes out of it.\n\n"
     "      --size WxH            the pictures are so large, when there is no INPUT (default 1920x1080)\n"
     "      --size NAME=WxH       the input NAME is\n"
     "      --size NAME=TYPE[N,M] the input NAME, which is no picture, has this element type and shape\n"
     "      --set STAGE.KEY=V     change a parameter of a stage; may be repeated\n"
+    CLI_FILES_HELP
     "      --no-alias            every region gets memory of its own\n"
     "      --dot                 for Graphviz: tripoint plan cutout --dot | dot -Tsvg > cutout.svg\n"
     "      --json                one JSON object\n"
@@ -37,6 +39,7 @@ struct options {
     const char *sets[LIST_MAX];
     struct size sizes[LIST_MAX];
     size_t set_count, size_count;
+    struct cli_files files;
     bool apart;
     enum form form;
 };
@@ -97,7 +100,7 @@ static int take_size(const char *text, struct options *o) {
     return cli_usage("plan", "--size is '%s', it must be WIDTHxHEIGHT, NAME=WIDTHxHEIGHT or NAME=f32[1,896,16]", text);
 }
 
-enum { OPT_SIZE = 256, OPT_SET, OPT_NO_ALIAS, OPT_DOT, OPT_JSON };
+enum { OPT_SIZE = 256, OPT_FILE, OPT_ALLOW_NATIVE, OPT_SET, OPT_NO_ALIAS, OPT_DOT, OPT_JSON };
 
 /* 0 go on, -1 help was asked, else an exit code. */
 static int take_option(int c, struct options *o) {
@@ -108,6 +111,11 @@ static int take_option(int c, struct options *o) {
         if (o->set_count == LIST_MAX)
             return cli_usage("plan", "more than %d --set", LIST_MAX);
         o->sets[o->set_count++] = optarg;
+        return 0;
+    case OPT_FILE:
+        return cli_take_file("plan", &o->files, optarg);
+    case OPT_ALLOW_NATIVE:
+        o->files.allow_native = true;
         return 0;
     case OPT_NO_ALIAS:
         o->apart = true;
@@ -129,6 +137,7 @@ static int take_option(int c, struct options *o) {
 static int parse(int argc, char **argv, struct options *o) {
     static const struct option options[] = {
         {"size", required_argument, NULL, OPT_SIZE}, {"set", required_argument, NULL, OPT_SET},
+        {"file", required_argument, NULL, OPT_FILE}, {"allow-native", no_argument, NULL, OPT_ALLOW_NATIVE},
         {"no-alias", no_argument, NULL, OPT_NO_ALIAS}, {"dot", no_argument, NULL, OPT_DOT},
         {"json", no_argument, NULL, OPT_JSON}, {"help", no_argument, NULL, 'h'}, {0}};
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
@@ -230,7 +239,7 @@ static tri_status check_names(const struct tri_pipeline *pipeline, const struct 
 static tri_status make_plan(struct tri_runtime *runtime, const struct options *o, struct tri_pipeline **out,
                             struct tri_error *err) {
     struct tri_layout picture = tri_layout_image(1080, 1920, 4, TRI_DTYPE_U8);
-    tri_status status = tri_pipeline_load(runtime, o->pipeline, out, err);
+    tri_status status = cli_open_pipeline(runtime, o->pipeline, &o->files, out, err);
     for (size_t i = 0; status == TRI_OK && i < o->set_count; i++)
         status = tri_pipeline_set(*out, o->sets[i], err);
     if (status == TRI_OK && o->input)
@@ -262,12 +271,14 @@ int cmd_plan(int argc, char **argv) {
     static struct options options;
     struct tri_runtime *runtime = NULL;
     struct tri_pipeline *pipeline = NULL;
+    struct tri_runtime_params params = {.struct_bytes = sizeof params};
     struct tri_error err = {0};
     int code = parse(argc, argv, &options);
     if (code != 0)
         return code < 0 ? 0 : code;
+    params.allow_native = options.files.allow_native;
     setenv("TRIPOINT_WARM", "0", 1); /* no engine is opened; nothing else runs yet */
-    tri_status status = tri_runtime_create(NULL, &runtime, &err);
+    tri_status status = tri_runtime_create(&params, &runtime, &err);
     if (status == TRI_OK)
         status = make_plan(runtime, &options, &pipeline, &err);
     code = status == TRI_OK ? show(pipeline, options.form) : cli_fail(&err);

@@ -23,6 +23,7 @@ static const char help_text[] =
     "  -o, --output FILE        where the result goes; required\n"
     "      --set STAGE.KEY=V    change a parameter of a stage, e.g. --set resize.width=256; may be repeated\n"
     "      --no-alias           every region gets memory of its own (see `tripoint plan`)\n"
+    CLI_FILES_HELP
     "      --require-zero-copy  fail when anything is copied between stages\n"
     "      --background RRGGBB  what shows through transparent pixels in a JPEG (default 000000)\n"
     "      --quality N          JPEG quality, 1 to 100 (default 90)\n"
@@ -61,7 +62,7 @@ static bool parse_quality(const char *text, uint32_t *quality) {
     return true;
 }
 
-enum { OPT_SET = 256, OPT_NO_ALIAS, OPT_TRACE, OPT_ZERO_COPY, OPT_BACKGROUND, OPT_QUALITY, OPT_NO_OVERWRITE, OPT_JSON, OPT_QUIET };
+enum { OPT_SET = 256, OPT_FILE, OPT_ALLOW_NATIVE, OPT_NO_ALIAS, OPT_TRACE, OPT_ZERO_COPY, OPT_BACKGROUND, OPT_QUALITY, OPT_NO_OVERWRITE, OPT_JSON, OPT_QUIET };
 
 /* 0 go on, -1 help was asked, else an exit code. */
 static int take_option(int c, struct run_options *o) {
@@ -79,6 +80,11 @@ static int take_option(int c, struct run_options *o) {
         return 0;
     case OPT_TRACE:
         o->trace = optarg;
+        return 0;
+    case OPT_FILE:
+        return cli_take_file("run", &o->files, optarg);
+    case OPT_ALLOW_NATIVE:
+        o->files.allow_native = true;
         return 0;
     case OPT_ZERO_COPY:
         o->require_zero_copy = true;
@@ -114,6 +120,8 @@ static int parse(int argc, char **argv, struct run_options *o) {
         {"set", required_argument, NULL, OPT_SET},
         {"no-alias", no_argument, NULL, OPT_NO_ALIAS},
         {"trace", required_argument, NULL, OPT_TRACE},
+        {"file", required_argument, NULL, OPT_FILE},
+        {"allow-native", no_argument, NULL, OPT_ALLOW_NATIVE},
         {"require-zero-copy", no_argument, NULL, OPT_ZERO_COPY},
         {"background", required_argument, NULL, OPT_BACKGROUND},
         {"quality", required_argument, NULL, OPT_QUALITY},
@@ -196,9 +204,10 @@ static tri_status open_all(struct run *run, struct tri_error *err) {
     cli_engine_params(engines);
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++)
         params.engines[t] = &engines[t];
+    params.allow_native = run->options.files.allow_native;
     tri_status status = tri_runtime_create(&params, &run->runtime, err);
     if (status == TRI_OK)
-        status = tri_pipeline_load(run->runtime, run->options.pipeline, &run->pipeline, err);
+        status = cli_open_pipeline(run->runtime, run->options.pipeline, &run->options.files, &run->pipeline, err);
     for (size_t i = 0; status == TRI_OK && i < run->options.set_count; i++)
         status = tri_pipeline_set(run->pipeline, run->options.sets[i], err);
     if (status == TRI_OK && run->options.no_alias)

@@ -11,6 +11,7 @@ struct run_options {
     const char *sets[RUN_SETS_MAX];
     size_t set_count;
     bool require_zero_copy, no_alias, json, quiet;
+    struct cli_files files;
     struct tri_image_encode_params encode;
 };
 

@@ -83,6 +83,13 @@ typedef WGPUFlags WGPUBufferUsage;
 #define WGPUBufferUsage_CopyDst ((WGPUBufferUsage)0x8)
 #define WGPUBufferUsage_Uniform ((WGPUBufferUsage)0x40)
 #define WGPUBufferUsage_Storage ((WGPUBufferUsage)0x80)
+typedef WGPUFlags WGPUShaderStage;
+#define WGPUShaderStage_Compute ((WGPUShaderStage)0x4)
+typedef enum {
+    WGPUBufferBindingType_Uniform = 2,
+    WGPUBufferBindingType_Storage = 3,
+    WGPUBufferBindingType_ReadOnlyStorage = 4
+} WGPUBufferBindingType;
 typedef WGPUFlags WGPUMapMode;
 #define WGPUMapMode_Read ((WGPUMapMode)0x1)
 
@@ -211,13 +218,62 @@ typedef struct {
     WGPUStringView code;
 } WGPUShaderSourceWGSL;
 
+/* An override constant, by its name or the number of its @id. */
+typedef struct {
+    WGPUChainedStruct *nextInChain;
+    WGPUStringView key;
+    double value;
+} WGPUConstantEntry;
+
 typedef struct {
     WGPUChainedStruct *nextInChain;
     WGPUShaderModule module;
     WGPUStringView entryPoint;
     size_t constantCount;
-    const void *constants;
+    const WGPUConstantEntry *constants;
 } WGPUComputeState;
+
+typedef struct {
+    WGPUChainedStruct *nextInChain;
+    uint32_t binding;
+    WGPUShaderStage visibility;
+    uint32_t bindingArraySize;
+    struct {
+        WGPUChainedStruct *nextInChain;
+        WGPUBufferBindingType type;
+        WGPUBool hasDynamicOffset;
+        uint64_t minBindingSize;
+    } buffer;
+    /* Of no use here, and zero: samplers and textures. */
+    struct {
+        WGPUChainedStruct *nextInChain;
+        uint32_t type;
+    } sampler;
+    struct {
+        WGPUChainedStruct *nextInChain;
+        uint32_t sampleType, viewDimension;
+        WGPUBool multisampled;
+    } texture;
+    struct {
+        WGPUChainedStruct *nextInChain;
+        uint32_t access, format, viewDimension;
+    } storageTexture;
+} WGPUBindGroupLayoutEntry;
+
+typedef struct {
+    WGPUChainedStruct *nextInChain;
+    WGPUStringView label;
+    size_t entryCount;
+    const WGPUBindGroupLayoutEntry *entries;
+} WGPUBindGroupLayoutDescriptor;
+
+typedef struct {
+    WGPUChainedStruct *nextInChain;
+    WGPUStringView label;
+    size_t bindGroupLayoutCount;
+    const WGPUBindGroupLayout *bindGroupLayouts;
+    uint32_t immediateSize;
+} WGPUPipelineLayoutDescriptor;
 
 typedef struct {
     WGPUChainedStruct *nextInChain;
@@ -307,6 +363,8 @@ typedef struct {
     X(WGPUBuffer, DeviceCreateBuffer, (WGPUDevice, const WGPUBufferDescriptor *))                                    \
     X(WGPUShaderModule, DeviceCreateShaderModule, (WGPUDevice, const WGPULabelled *))                                \
     X(WGPUComputePipeline, DeviceCreateComputePipeline, (WGPUDevice, const WGPUComputePipelineDescriptor *))         \
+    X(WGPUBindGroupLayout, DeviceCreateBindGroupLayout, (WGPUDevice, const WGPUBindGroupLayoutDescriptor *))         \
+    X(WGPUPipelineLayout, DeviceCreatePipelineLayout, (WGPUDevice, const WGPUPipelineLayoutDescriptor *))            \
     X(WGPUBindGroup, DeviceCreateBindGroup, (WGPUDevice, const WGPUBindGroupDescriptor *))                           \
     X(WGPUCommandEncoder, DeviceCreateCommandEncoder, (WGPUDevice, const WGPULabelled *))                            \
     X(void, DevicePushErrorScope, (WGPUDevice, WGPUErrorFilter))                                                     \
@@ -324,6 +382,7 @@ typedef struct {
     X(void, BufferDestroy, (WGPUBuffer))                                                                             \
     X(void, BufferUnmap, (WGPUBuffer))                                                                               \
     X(void, BufferRelease, (WGPUBuffer))                                                                             \
+    X(void, PipelineLayoutRelease, (WGPUPipelineLayout))                                                             \
     X(void, ShaderModuleRelease, (WGPUShaderModule))                                                                 \
     X(WGPUBindGroupLayout, ComputePipelineGetBindGroupLayout, (WGPUComputePipeline, uint32_t))                       \
     X(void, ComputePipelineRelease, (WGPUComputePipeline))                                                           \

@@ -151,7 +151,7 @@ static tri_status add_tile(struct trii_prepared *p, const struct trii_gpu_pass *
     *dispatch = (struct trii_gpu_dispatch){
         .pipeline = kernel->pipeline,
         .group = p->gpu->dawn.DeviceCreateBindGroup(p->gpu->device, &descriptor),
-        .groups = {tile->groups[0], tile->groups[1]}};
+        .groups = {tile->groups[0], tile->groups[1], 1}};
     p->dispatch_count++;
     return trii_gpu_scope_end(p->gpu, TRI_ENGINE_FAILED, "binding the operands", err);
 }
@@ -197,14 +197,33 @@ static tri_status add_passes(struct trii_prepared *p, struct trii_gpu_work *work
 
 /* ---- stages ---- */
 
+/* A WGSL file: one dispatch, with a pipeline of its own. */
+static tri_status add_shader(struct trii_prepared *p, struct tri_error *err) {
+    p->dispatches = trii_calloc(1, sizeof *p->dispatches);
+    if (!p->dispatches)
+        return trii_fail(err, TRI_NO_MEMORY, "no memory for the dispatch of %s", p->stage->op->info.name);
+    tri_status status = trii_gpu_shader_make(p->gpu, p->stage, p->views, p->bytes, &p->shader, err);
+    if (status != TRI_OK)
+        return status;
+    p->dispatches[0] = (struct trii_gpu_dispatch){
+        .pipeline = p->shader.pipeline,
+        .group = p->shader.group,
+        .groups = {p->shader.groups[0], p->shader.groups[1], p->shader.groups[2]}};
+    p->shader.group = NULL; /* it is released with the dispatch */
+    p->dispatch_count = 1;
+    return TRI_OK;
+}
+
 static tri_status prepare(struct trii_prepared *p, struct trii_gpu_work *work, struct tri_error *err) {
     tri_status status = trii_gpu_alive(p->gpu, err);
     if (status == TRI_OK)
         status = find_views(p, err);
     if (status == TRI_OK)
-        status = trii_gpu_recipe_of(p->stage->op)(p->stage, work, err);
-    if (status == TRI_OK)
         status = make_readback(p, err);
+    if (p->stage->op->custom)
+        return status == TRI_OK ? add_shader(p, err) : status;
+    if (status == TRI_OK)
+        status = trii_gpu_recipe_of(p->stage->op)(p->stage, work, err);
     if (status == TRI_OK)
         status = make_scratch(p, work, err);
     if (status == TRI_OK)
@@ -249,6 +268,7 @@ void trii_gpu_release(struct tri_engine *engine, struct trii_prepared *p) {
         gpu->dawn.BufferRelease(p->readback);
     for (size_t i = 0; i < TRII_OP_OPERANDS_MAX && p->views[i]; i++)
         trii_gpu_view_unuse(gpu, p->views[i]);
+    trii_gpu_shader_drop(gpu, &p->shader);
     trii_free(p->dispatches);
     trii_free(p);
     trii_gpu_sweep(gpu, 0);

@@ -40,7 +40,7 @@ static void encode_and_submit(struct trii_prepared *p) {
         if (i == 0 || d->pipeline != p->dispatches[i - 1].pipeline)
             dawn->ComputePassEncoderSetPipeline(pass, d->pipeline);
         dawn->ComputePassEncoderSetBindGroup(pass, 0, d->group, 0, NULL);
-        dawn->ComputePassEncoderDispatchWorkgroups(pass, d->groups[0], d->groups[1], 1);
+        dawn->ComputePassEncoderDispatchWorkgroups(pass, d->groups[0], d->groups[1], d->groups[2]);
     }
     dawn->ComputePassEncoderEnd(pass);
     dawn->ComputePassEncoderRelease(pass);

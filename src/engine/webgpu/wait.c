@@ -20,7 +20,11 @@ void trii_gpu_words(WGPUStringView message, char *out, size_t out_bytes) {
     const char *from = message.data ? message.data : "";
     size_t length = message.length == SIZE_MAX ? strlen(from) : message.data ? message.length : 0;
     size_t used = 0;
+    bool told = false; /* ":12:5 error: unresolved value 'x'"; the line itself and a pointer into it follow */
     for (size_t i = 0; i < length && used + 1 < out_bytes; i++) {
+        told = told || (length - i > 7 && memcmp(from + i, "error: ", 7) == 0);
+        if (from[i] == '\n' && told)
+            break;
         if (from[i] == '\n' && i + 1 < length && (from[i + 1] == '\n' || strncmp(from + i + 1, " - ", 3) == 0 ||
                                                   strncmp(from + i + 1, "    at ", 7) == 0))
             break; /* where in Dawn it was noticed */

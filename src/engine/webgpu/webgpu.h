@@ -10,6 +10,7 @@
  *   kernels.c  pipelines, made and warmed once
  *   recipe.h   what an operation asks of the GPU; recipes/ has one file an operation
  *   plan.c     a pass as tiles that fit bindings and dispatches
+ *   shader.c   a stage that is a WGSL file
  *   prepare.c  a stage made ready, and released
  *   stage.c    submit and wait
  *   byte.c     peek and poke
@@ -209,7 +210,15 @@ void trii_gpu_tile(const struct trii_gpu_cut *cut, uint64_t i, struct trii_gpu_t
 struct trii_gpu_dispatch {
     WGPUComputePipeline pipeline; /* the engine's */
     WGPUBindGroup group;
-    uint32_t groups[2];
+    uint32_t groups[3];
+};
+
+/* What a stage that is a WGSL file needs; shader.c. */
+struct trii_gpu_shader {
+    WGPUComputePipeline pipeline;
+    WGPUBindGroup group;
+    WGPUBuffer uniform; /* NULL: it has none */
+    uint32_t groups[3];
 };
 
 /* An operand whose region is staged and that the stage writes: read back after the work. */
@@ -228,6 +237,7 @@ struct trii_prepared {
     WGPUBuffer uniforms;
     struct trii_gpu_dispatch *dispatches;
     size_t dispatch_count;
+    struct trii_gpu_shader shader; /* of a file: its own pipeline and uniform */
     WGPUBuffer readback; /* NULL: nothing is staged */
     uint64_t readback_bytes;
     struct trii_gpu_result results[TRII_OP_OPERANDS_MAX];
@@ -240,6 +250,14 @@ struct trii_prepared {
 tri_status trii_gpu_prepare(struct tri_engine *engine, const struct trii_stage *stage, struct trii_prepared **out,
                             struct tri_error *err);
 void trii_gpu_release(struct tri_engine *engine, struct trii_prepared *prepared);
+
+/* ---- shader.c ---- */
+/* Compiles the stage's file and binds its operands' buffers; `bytes` says how much of each is shown. */
+tri_status trii_gpu_shader_make(struct trii_gpu *gpu, const struct trii_stage *stage,
+                                struct trii_gpu_view *const *views, const uint64_t *bytes, struct trii_gpu_shader *out,
+                                struct tri_error *err);
+/* {0} may be dropped. */
+void trii_gpu_shader_drop(struct trii_gpu *gpu, struct trii_gpu_shader *shader);
 
 /* ---- stage.c ---- */
 tri_status trii_gpu_submit(struct tri_engine *engine, struct trii_prepared *prepared, struct trii_fence *fence,

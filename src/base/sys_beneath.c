@@ -1,0 +1,71 @@
+/* Opening what lies below a folder, and nothing else, whatever the path and the links on the way say. */
+#include "base/fault.h"
+#include "base/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* linux/openat2.h, which clashes with older fcntl.h. */
+struct how {
+    uint64_t flags, mode, resolve;
+};
+#define RESOLVE_NO_MAGICLINKS 0x02
+#define RESOLVE_BENEATH 0x08
+
+/* One name after the other; a link is not followed at all here. */
+static int walk(int folder, const char *path, int flags, int *out) {
+    char name[256];
+    int at = dup(folder), failed = at < 0 ? errno : 0;
+    if (path[0] == '/')
+        failed = failed ? failed : EXDEV;
+    while (!failed) {
+        size_t n = strcspn(path, "/");
+        bool last = path[n + strspn(path + n, "/")] == '\0';
+        if (n >= sizeof name)
+            failed = ENAMETOOLONG;
+        if (n == 2 && path[0] == '.' && path[1] == '.')
+            failed = EXDEV;
+        if (failed)
+            break;
+        memcpy(name, path, n); /* not payload: a name */
+        name[n] = '\0';
+        int next = openat(at, n ? name : ".", last ? flags | O_NOFOLLOW : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        failed = next < 0 ? (errno == ELOOP || errno == ENOTDIR ? EXDEV : errno) : 0;
+        if (!failed && last) {
+            *out = next;
+            break;
+        }
+        if (!failed) {
+            close(at);
+            at = next;
+        }
+        path += n + strspn(path + n, "/");
+    }
+    if (at >= 0)
+        close(at);
+    return failed;
+}
+
+int trii_sys_open_beneath(int folder, const char *path, int flags, int *fd) {
+    const struct how how = {.flags = (uint64_t)(flags | O_CLOEXEC | O_NOCTTY),
+                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    if (trii_fault_now(TRII_FAULT_OPEN))
+        return EMFILE;
+    long opened = -1;
+    int failed = ENOSYS;
+    if (!trii_fault_now(TRII_FAULT_OPENAT2))
+        for (int tries = 0; tries < 100 && (failed == ENOSYS || failed == EINTR || failed == EAGAIN); tries++) {
+            opened = syscall(SYS_openat2, folder, path, &how, sizeof how); /* EAGAIN: somebody renamed on the way */
+            failed = opened < 0 ? errno : 0;
+            if (failed == ENOSYS || failed == EPERM)
+                break;
+        }
+    if (failed == ENOSYS || failed == EPERM) /* an older kernel, or a sandbox that does not know the call */
+        return walk(folder, path, flags | O_CLOEXEC | O_NOCTTY, fd);
+    if (!failed)
+        *fd = (int)opened;
+    return failed;
+}

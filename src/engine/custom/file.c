@@ -1,0 +1,89 @@
+/*
+ * Where a named file may lie. A pipeline may come from a stranger: what it names is opened beneath its own folder by the
+ * kernel (openat2, RESOLVE_BENEATH), which follows links only as long as they stay inside. What the caller of the library
+ * names is the caller's business.
+ */
+#include "engine/custom/file.h"
+
+#include "base/alloc.h"
+#include "base/cache.h"
+#include "base/status.h"
+#include "base/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+/* The caller's own place for a name in the pipeline, or NULL. */
+static const char *granted(const struct trii_custom_place *place, const char *name) {
+    for (size_t i = 0; i < place->file_count; i++)
+        if (strcmp(place->files[i].name, name) == 0)
+            return place->files[i].path;
+    return NULL;
+}
+
+static tri_status open_named(const struct trii_custom_place *place, const char *path, int *fd, struct tri_error *err) {
+    const char *own = granted(place, path);
+    const bool free = own || place->folder == TRII_CUSTOM_ANYWHERE;
+    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK; /* a fifo or device is opened without waiting, then refused */
+    if (!free && place->folder == TRII_CUSTOM_NO_FOLDER)
+        return trii_fail(err, TRI_PERMISSION, "%.200s is not among the files that were given with the pipeline's text, which "
+                                              "has no folder", path);
+    int failed = free ? trii_sys_open(AT_FDCWD, own ? own : path, flags, 0, fd)
+                      : trii_sys_open_beneath(place->folder, path, flags, fd);
+    if (failed == EXDEV)
+        return trii_fail(err, TRI_PERMISSION,
+                         "%.200s leads out of the pipeline's folder, which the files that it names may not leave; put it "
+                         "there, or give its place on the command line: --file NAME=PATH",
+                         path);
+    if (failed)
+        return trii_fail_errno(err, failed == ENOENT ? TRI_NOT_FOUND : TRI_IO, failed, "can't open the operation's file %.200s",
+                               own ? own : path);
+    return TRI_OK;
+}
+
+static tri_status read_whole(int fd, const char *path, size_t bytes_max, uint8_t **out, size_t *size,
+                             struct tri_error *err) {
+    uint64_t bytes;
+    size_t used = 0, got = 1;
+    int failed = trii_sys_file_size(fd, &bytes);
+    if (failed)
+        return trii_fail_errno(err, TRI_IO, failed, "%.200s is no file that can be read", path);
+    if (bytes == 0 || bytes > bytes_max)
+        return trii_fail(err, bytes ? TRI_LIMIT : TRI_IO, "%.200s has %llu bytes, it must have 1 to %zu", path,
+                         (unsigned long long)bytes, bytes_max);
+    uint8_t *buffer = trii_calloc((size_t)bytes + 1, 1);
+    if (!buffer)
+        return trii_fail(err, TRI_NO_MEMORY, "no memory for the %llu bytes of %.200s", (unsigned long long)bytes, path);
+    while (!failed && got > 0 && used < bytes) {
+        failed = trii_sys_read(fd, buffer + used, (size_t)bytes - used, &got);
+        used += failed ? 0 : got;
+    }
+    if (failed || used < bytes) {
+        trii_free(buffer);
+        return trii_fail_errno(err, TRI_IO, failed ? failed : EIO, "can't read %.200s", path);
+    }
+    *out = buffer;
+    *size = (size_t)bytes;
+    return TRI_OK;
+}
+
+static tri_status read_named(const struct trii_custom_place *place, const char *path, size_t bytes_max, uint8_t **out,
+                             size_t *size, struct tri_error *err) {
+    int fd;
+    tri_status status = open_named(place, path, &fd, err);
+    if (status != TRI_OK)
+        return status;
+    status = read_whole(fd, path, bytes_max, out, size, err);
+    trii_sys_close(fd);
+    return status;
+}
+
+tri_status trii_custom_file_read(const struct trii_custom_place *place, const struct trii_custom_kind *kind,
+                                 struct trii_custom *custom, struct tri_error *err) {
+    tri_status status =
+        read_named(place, custom->path, kind->bytes_max, &custom->bytes, &custom->size, err);
+    if (status == TRI_OK)
+        trii_sha256_hex(custom->bytes, custom->size, custom->hash);
+    return status;
+}
