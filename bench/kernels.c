@@ -24,11 +24,11 @@ struct buffers {
 };
 
 static void bilinear(const struct trii_kernels *k, struct buffers *b) {
-    k->resize_bilinear(b->image, image_size, b->work, work_size, b->scratch);
+    k->resize_bilinear(b->image, image_size, b->work, work_size, (size_t)WORK * 4, b->scratch);
 }
 
 static void area(const struct trii_kernels *k, struct buffers *b) {
-    k->resize_area(b->image, image_size, b->work, work_size, b->scratch);
+    k->resize_area(b->image, image_size, b->work, work_size, (size_t)WORK * 4, b->scratch);
 }
 
 static void apply_mask(const struct trii_kernels *k, struct buffers *b) {

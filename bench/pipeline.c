@@ -136,7 +136,7 @@ static void bare_resize(struct bench *b) {
     if (b->gpu)
         bench_gpu_resize(b->gpu);
     else
-        b->kernels->resize_bilinear(b->job.input_bytes, photo_size, b->job.work_bytes, work_size, b->outside.scratch);
+        b->kernels->resize_bilinear(b->job.input_bytes, photo_size, b->job.work_bytes, work_size, (size_t)WORK_SIDE * 4, b->outside.scratch);
 }
 
 static void bare_segment(struct bench *b) {
@@ -155,7 +155,7 @@ static void bare_apply_mask(struct bench *b) {
 static void host_resize_copying(struct bench *b) {
     struct outside *o = &b->outside;
     memcpy(o->engine_photo, o->photo, PHOTO_BYTES);
-    b->kernels->resize_bilinear(o->engine_photo, photo_size, o->engine_work, work_size, o->scratch);
+    b->kernels->resize_bilinear(o->engine_photo, photo_size, o->engine_work, work_size, (size_t)WORK_SIDE * 4, o->scratch);
     memcpy(o->work, o->engine_work, WORK_BYTES);
 }
 

@@ -48,12 +48,12 @@ static inline uint64_t to_bytes(__m256 v) {
 }
 
 static void resize_bilinear(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out,
-                            void *scratch) {
+                            size_t pitch, void *scratch) {
     struct column *columns = scratch;
     const float sy = (float)in.height / (float)out.height;
     columns_of(columns, in.width, out.width);
     columns[out.width] = columns[out.width - 1]; /* an odd width computes one pixel that is not stored */
-    for (uint32_t y = 0; y < out.height; y++) {
+    for (uint32_t y = 0; y < out.height; y++, dst += pitch - (size_t)out.width * 4) {
         const struct trii_tap v = trii_tap_of(y, in.height, sy);
         const uint8_t *above = src + (size_t)v.lower * in.width * 4, *below = src + (size_t)v.upper * in.width * 4;
         const __m256 ty = _mm256_set1_ps(v.weight), half = _mm256_set1_ps(0.5f);
@@ -77,11 +77,12 @@ static inline __m128 pixel_of(const uint8_t *p) {
     return _mm_cvtepi32_ps(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(word)));
 }
 
-static void resize_area(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, void *scratch) {
+static void resize_area(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
+                        void *scratch) {
     const float sx = (float)in.width / (float)out.width, sy = (float)in.height / (float)out.height;
     const __m128 share = _mm_set1_ps(1.0f / (sx * sy)), half = _mm_set1_ps(0.5f), top = _mm_set1_ps(255.0f);
     (void)scratch;
-    for (uint32_t y = 0; y < out.height; y++) {
+    for (uint32_t y = 0; y < out.height; y++, dst += pitch - (size_t)out.width * 4) {
         const struct trii_span rows = trii_span_of(y, in.height, sy);
         for (uint32_t x = 0; x < out.width; x++, dst += 4) {
             const struct trii_span columns = trii_span_of(x, in.width, sx);
@@ -96,6 +97,65 @@ static void resize_area(const uint8_t *src, struct trii_size in, uint8_t *dst, s
             const __m128i words = _mm_packus_epi32(v, v);
             const int32_t pixel = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
             memcpy(dst, &pixel, sizeof pixel); /* not payload: a store of new values */
+        }
+    }
+}
+
+static void resize_nearest(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
+                           void *scratch) {
+    uint32_t *columns = scratch; /* bytes from the row's start */
+    const float sx = (float)in.width / (float)out.width, sy = (float)in.height / (float)out.height;
+    for (uint32_t x = 0; x < out.width; x++)
+        columns[x] = trii_nearest_of(x, in.width, sx) * 4;
+    for (uint32_t y = 0; y < out.height; y++, dst += pitch) {
+        const uint8_t *row = src + (size_t)trii_nearest_of(y, in.height, sy) * in.width * 4;
+        uint32_t x = 0;
+        for (; x + 8 <= out.width; x += 8)
+            _mm256_storeu_si256((__m256i *)(void *)(dst + (size_t)x * 4),
+                                _mm256_i32gather_epi32((const int *)(const void *)row,
+                                                       _mm256_loadu_si256((const __m256i *)(const void *)(columns + x)), 1));
+        for (; x < out.width; x++)
+            memcpy(dst + (size_t)x * 4, row + columns[x], 4); /* not payload: a pixel of the result */
+    }
+}
+
+/* `floats` has the row's pixels as four floats each. */
+static void weigh_row(const uint8_t *row, uint32_t in, uint32_t out, const struct trii_weights *w, float *floats,
+                      float *to) {
+    for (uint32_t x = 0; x < in; x++)
+        _mm_storeu_ps(floats + (size_t)x * 4, pixel_of(row + (size_t)x * 4));
+    for (uint32_t x = 0; x < out; x++) {
+        const float *p = floats + (size_t)w->spans[2 * (size_t)x] * 4, *weights = w->values + (size_t)x * w->taps;
+        __m128 sum = _mm_setzero_ps();
+        for (uint32_t k = 0; k < w->spans[2 * (size_t)x + 1]; k++)
+            sum = _mm_add_ps(sum, _mm_mul_ps(_mm_loadu_ps(p + (size_t)k * 4), _mm_set1_ps(weights[k])));
+        _mm_storeu_ps(to + (size_t)x * 4, sum);
+    }
+}
+
+static void resize_weighted(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
+                            const struct trii_weights *across, const struct trii_weights *down, float *scratch) {
+    const size_t row = (size_t)out.width * 4;
+    float *floats = scratch + down->taps * row;
+    uint32_t ready = 0;
+    for (uint32_t y = 0; y < out.height; y++, dst += pitch) {
+        const uint32_t begin = down->spans[2 * (size_t)y], count = down->spans[2 * (size_t)y + 1];
+        const float *weights = down->values + (size_t)y * down->taps;
+        for (ready = ready < begin ? begin : ready; ready < begin + count; ready++)
+            weigh_row(src + (size_t)ready * in.width * 4, in.width, out.width, across, floats,
+                      scratch + ready % down->taps * row);
+        for (size_t i = 0; i < row; i += 8) { /* rows are whole pixels: the last four may stand alone */
+            const bool alone = i + 8 > row;
+            __m256 sum = _mm256_setzero_ps();
+            for (uint32_t k = 0; k < count; k++) {
+                const float *p = scratch + (begin + k) % down->taps * row + i;
+                const __m256 v = alone ? _mm256_castps128_ps256(_mm_loadu_ps(p)) : _mm256_loadu_ps(p);
+                sum = _mm256_add_ps(sum, _mm256_mul_ps(v, _mm256_set1_ps(weights[k])));
+            }
+            const __m256 rounded = _mm256_add_ps(sum, _mm256_set1_ps(0.5f));
+            const uint64_t pixels = to_bytes(
+                _mm256_min_ps(_mm256_max_ps(rounded, _mm256_setzero_ps()), _mm256_set1_ps(255.0f)));
+            memcpy(dst + i, &pixels, alone ? 4 : 8); /* not payload: a store of new values */
         }
     }
 }
@@ -245,6 +305,8 @@ const struct trii_kernels trii_kernels_avx2 = {
     .name = "AVX2",
     .resize_bilinear = resize_bilinear,
     .resize_area = resize_area,
+    .resize_nearest = resize_nearest,
+    .resize_weighted = resize_weighted,
     .apply_mask = apply_mask,
     .vignette = vignette,
 };

@@ -8,9 +8,25 @@ size_t trii_kernels_scratch(struct trii_size out, struct trii_size in) {
     return columns > mask ? columns : mask;
 }
 
+size_t trii_kernels_weighted(struct trii_size in, struct trii_size out, uint32_t taps_down) {
+    size_t rows, all;
+    if (__builtin_mul_overflow((size_t)taps_down * 4, (size_t)out.width, &rows) ||
+        __builtin_add_overflow(rows, (size_t)in.width * 4, &all) || all > SIZE_MAX / sizeof(float))
+        return SIZE_MAX;
+    return all;
+}
+
+bool trii_kernels_fast(void) {
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+#else
+    return false;
+#endif
+}
+
 const struct trii_kernels *trii_kernels_best(void) {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2"))
+    if (trii_kernels_fast())
         return &trii_kernels_avx2;
 #endif
     return &trii_kernels_plain;

@@ -11,6 +11,7 @@
 #ifndef TRIPOINT_OPS_HOST_KERNELS_H
 #define TRIPOINT_OPS_HOST_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,13 +19,31 @@ struct trii_size {
     uint32_t width, height;
 };
 
+/* What a separable filter reads for each output position: spans has its first source position and their count, values
+ * room for `taps` weights. */
+struct trii_weights {
+    uint32_t taps;
+    const uint32_t *spans;
+    const float *values;
+};
+
+/* Output rows of a resize stand `pitch` bytes apart. */
 struct trii_kernels {
     const char *name;
     /* Bilinear: an output pixel samples at (x + 0.5) * (in / out) - 0.5, clamped to [0, in - 1]; neighbours are lerped
      * with a + (b - a) * t, first along x, then along y; the result is v + 0.5, cut to an integer. */
-    void (*resize_bilinear)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, void *scratch);
+    void (*resize_bilinear)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
+                            void *scratch);
     /* Area: the mean of the covered rectangle, fractions of pixels weighted by their area; + 0.5, cut, at most 255. */
-    void (*resize_area)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, void *scratch);
+    void (*resize_area)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
+                        void *scratch);
+    /* Nearest: the pixel that (x + 0.5) * (in / out) falls into. */
+    void (*resize_nearest)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
+                           void *scratch);
+    /* Sums of pixels times weights, along x and kept as float, then along y; + 0.5, held in 0 ... 255, cut. The scratch
+     * is trii_kernels_weighted(). */
+    void (*resize_weighted)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
+                            const struct trii_weights *across, const struct trii_weights *down, float *scratch);
     /* RGB is kept; alpha becomes alpha * m + 0.5, cut, where m is the mask sampled bilinearly (first along y, then
      * along x) and clamped to 0 ... 1. src may be dst. */
     void (*apply_mask)(const uint8_t *src, struct trii_size image, const float *mask, struct trii_size size,
@@ -39,10 +58,21 @@ struct trii_kernels {
  * that is sampled (the image of a resize, the mask of apply_mask), `out` the size that is written. */
 size_t trii_kernels_scratch(struct trii_size out, struct trii_size in);
 
+/* Floats of scratch for resize_weighted; SIZE_MAX when there are too many to count. */
+size_t trii_kernels_weighted(struct trii_size in, struct trii_size out, uint32_t taps_down);
+
+/* Lanczos with three lobes, widened when shrinking: the source positions within 3 * max(in / out, 1) of an output's
+ * centre, weights normalised to a sum of 1 in double precision. */
+uint32_t trii_lanczos_taps(uint32_t in, uint32_t out);
+/* spans: 2 * out numbers; values: out * taps. */
+void trii_lanczos_fill(uint32_t in, uint32_t out, uint32_t *spans, float *values);
+
 extern const struct trii_kernels trii_kernels_plain;
 #if defined(__x86_64__)
 extern const struct trii_kernels trii_kernels_avx2;
 #endif
+/* Whether this processor runs the fast sets, of this file and of the other families'. */
+bool trii_kernels_fast(void);
 /* The fastest set that this processor runs. */
 const struct trii_kernels *trii_kernels_best(void);
 

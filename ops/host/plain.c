@@ -4,10 +4,10 @@
 #include "taps.h"
 
 static void resize_bilinear(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out,
-                            void *scratch) {
+                            size_t pitch, void *scratch) {
     const float sx = (float)in.width / (float)out.width, sy = (float)in.height / (float)out.height;
     (void)scratch;
-    for (uint32_t y = 0; y < out.height; y++) {
+    for (uint32_t y = 0; y < out.height; y++, dst += pitch - (size_t)out.width * 4) {
         const struct trii_tap v = trii_tap_of(y, in.height, sy);
         const uint8_t *above = src + (size_t)v.lower * in.width * 4, *below = src + (size_t)v.upper * in.width * 4;
         for (uint32_t x = 0; x < out.width; x++, dst += 4) {
@@ -22,11 +22,12 @@ static void resize_bilinear(const uint8_t *src, struct trii_size in, uint8_t *ds
     }
 }
 
-static void resize_area(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, void *scratch) {
+static void resize_area(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
+                        void *scratch) {
     const float sx = (float)in.width / (float)out.width, sy = (float)in.height / (float)out.height;
     const float share = 1.0f / (sx * sy);
     (void)scratch;
-    for (uint32_t y = 0; y < out.height; y++) {
+    for (uint32_t y = 0; y < out.height; y++, dst += pitch - (size_t)out.width * 4) {
         const struct trii_span rows = trii_span_of(y, in.height, sy);
         for (uint32_t x = 0; x < out.width; x++, dst += 4) {
             const struct trii_span columns = trii_span_of(x, in.width, sx);
@@ -42,6 +43,52 @@ static void resize_area(const uint8_t *src, struct trii_size in, uint8_t *dst, s
             }
             for (size_t c = 0; c < 4; c++)
                 dst[c] = (uint8_t)trii_minf(sum[c] * share + 0.5f, 255.0f);
+        }
+    }
+}
+
+static void resize_nearest(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
+                           void *scratch) {
+    const float sx = (float)in.width / (float)out.width, sy = (float)in.height / (float)out.height;
+    (void)scratch;
+    for (uint32_t y = 0; y < out.height; y++, dst += pitch - (size_t)out.width * 4) {
+        const uint8_t *row = src + (size_t)trii_nearest_of(y, in.height, sy) * in.width * 4;
+        for (uint32_t x = 0; x < out.width; x++, dst += 4) {
+            const uint8_t *p = row + (size_t)trii_nearest_of(x, in.width, sx) * 4;
+            for (size_t c = 0; c < 4; c++)
+                dst[c] = p[c];
+        }
+    }
+}
+
+static void weigh_row(const uint8_t *row, uint32_t width, const struct trii_weights *w, float *to) {
+    for (uint32_t x = 0; x < width; x++, to += 4) {
+        const uint8_t *p = row + (size_t)w->spans[2 * (size_t)x] * 4;
+        const float *weights = w->values + (size_t)x * w->taps;
+        for (size_t c = 0; c < 4; c++) {
+            float sum = 0;
+            for (uint32_t k = 0; k < w->spans[2 * (size_t)x + 1]; k++)
+                sum += (float)p[(size_t)k * 4 + c] * weights[k];
+            to[c] = sum;
+        }
+    }
+}
+
+/* Rows that are summed along x stand in a ring of as many as a column reads. */
+static void resize_weighted(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
+                            const struct trii_weights *across, const struct trii_weights *down, float *scratch) {
+    const size_t row = (size_t)out.width * 4;
+    uint32_t ready = 0;
+    for (uint32_t y = 0; y < out.height; y++, dst += pitch) {
+        const uint32_t begin = down->spans[2 * (size_t)y], count = down->spans[2 * (size_t)y + 1];
+        const float *weights = down->values + (size_t)y * down->taps;
+        for (ready = ready < begin ? begin : ready; ready < begin + count; ready++)
+            weigh_row(src + (size_t)ready * in.width * 4, out.width, across, scratch + ready % down->taps * row);
+        for (size_t i = 0; i < row; i++) {
+            float sum = 0;
+            for (uint32_t k = 0; k < count; k++)
+                sum += scratch[(begin + k) % down->taps * row + i] * weights[k];
+            dst[i] = (uint8_t)trii_minf(trii_maxf(sum + 0.5f, 0.0f), 255.0f);
         }
     }
 }
@@ -85,6 +132,8 @@ const struct trii_kernels trii_kernels_plain = {
     .name = "plain C",
     .resize_bilinear = resize_bilinear,
     .resize_area = resize_area,
+    .resize_nearest = resize_nearest,
+    .resize_weighted = resize_weighted,
     .apply_mask = apply_mask,
     .vignette = vignette,
 };

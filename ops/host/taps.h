@@ -30,6 +30,11 @@ static inline struct trii_tap trii_tap_of(uint32_t i, uint32_t in, float scale) 
     return t;
 }
 
+/* Nearest: the pixel that the centre falls into. */
+static inline uint32_t trii_nearest_of(uint32_t i, uint32_t in, float scale) {
+    return (uint32_t)trii_minf(((float)i + 0.5f) * scale, (float)(in - 1));
+}
+
 /* Area: the pixels begin ... end - 1 that [from, to) touches. */
 struct trii_span {
     uint32_t begin, end;

@@ -1,25 +1,36 @@
-// resize: the arithmetic of ops/host/plain.c, step by step, so that both agree to the bit. Factors that need a division
-// come from the CPU: WGSL leaves divisions room for error. Of the sections (//if ... //end) those of a variant are kept
-// before the shader is compiled: src/engine/webgpu/kernels.c.
+// resize and letterbox: the arithmetic of ops/host/plain.c, step by step, so that both agree to the bit. Factors that
+// need a division come from the CPU: WGSL leaves divisions room for error. Of the sections (//if ... //end) those of a
+// variant are kept before the shader is compiled: src/engine/webgpu/kernels.c.
 
 struct Job {
     origin: vec2u,   // first output pixel of this tile
     extent: vec2u,   // pixels of this tile
-    base: u32,       // where the tile's first pixel stands in `resized`
+    base: u32,       // word of the tile's first pixel in what is written
     pitch: u32,      // pixels from one output row to the next
     source: vec2u,   // width, height of what is sampled
-    scale: vec2f,    // source / output
+    scale: vec2f,    // source / box
     share: f32,      // 1 / (scale.x * scale.y)
+    taps: u32,       // lanczos: room for so many weights an output position
+    corner: vec2u,   // the box of the output that shows the image
+    box: vec2u,
+    colour: u32,     // outside of it
 }
 
 @group(0) @binding(0) var<uniform> job: Job;
 @group(0) @binding(1) var<storage, read_write> resized: array<u32>;
-// An image larger than one binding comes as four windows of 128 MiB, the least that every WebGPU device binds; else
-// only the first is there, and whole.
+@group(0) @binding(1) var<storage, read_write> sums: array<vec4f>;
+// What is larger than one binding comes as four windows of 128 MiB, the least that every WebGPU device binds; else only
+// the first is there, and whole. `down` reads sums, the others pixels.
 @group(0) @binding(2) var<storage, read> image0: array<u32>;
 @group(0) @binding(3) var<storage, read> image1: array<u32>;
 @group(0) @binding(4) var<storage, read> image2: array<u32>;
 @group(0) @binding(5) var<storage, read> image3: array<u32>;
+@group(0) @binding(2) var<storage, read> sums0: array<vec4f>;
+@group(0) @binding(3) var<storage, read> sums1: array<vec4f>;
+@group(0) @binding(4) var<storage, read> sums2: array<vec4f>;
+@group(0) @binding(5) var<storage, read> sums3: array<vec4f>;
+// lanczos: first source position and count of each output position, then the weights.
+@group(0) @binding(6) var<storage, read> table: array<u32>;
 
 //include pixels.wgsl
 
@@ -33,9 +44,21 @@ fn word(i: u32) -> u32 {
         default: { return image3[k]; }
     }
 }
+fn sum_at(i: u32) -> vec4f {
+    let k = i & 0x7fffffu;
+    switch (i >> 23u) {
+        case 0u: { return sums0[k]; }
+        case 1u: { return sums1[k]; }
+        case 2u: { return sums2[k]; }
+        default: { return sums3[k]; }
+    }
+}
 //else
 fn word(i: u32) -> u32 {
     return image0[i];
+}
+fn sum_at(i: u32) -> vec4f {
+    return sums0[i];
 }
 //end
 
@@ -54,19 +77,57 @@ fn cut(v: vec4f) -> vec4u {
 }
 //end
 
+fn beyond(id: vec3u) -> bool {
+    return id.x >= job.extent.x || id.y >= job.extent.y;
+}
+
+fn place(id: vec3u) -> u32 {
+    return job.base + id.y * job.pitch + id.x;
+}
+
+// Whether the output's pixel is outside of the box, and then its colour is written.
+//if boxed
+fn is_margin(id: vec3u) -> bool {
+    let at = job.origin + id.xy - job.corner; // wraps around left of the box and above it
+    if (all(at < job.box)) {
+        return false;
+    }
+    resized[place(id)] = job.colour;
+    return true;
+}
+//else
+fn is_margin(id: vec3u) -> bool {
+    return false;
+}
+//end
+
+// Where in the box.
+fn boxed(id: vec3u) -> vec2u {
+    return job.origin + id.xy - job.corner;
+}
+
+@compute @workgroup_size(256)
+fn nearest(@builtin(global_invocation_id) id: vec3u) {
+    if (beyond(id) || is_margin(id)) {
+        return;
+    }
+    let at = cut(min((vec2f(boxed(id)) + 0.5) * job.scale, vec2f(job.source - 1u)).xyxy);
+    resized[place(id)] = word(at.y * job.source.x + at.x);
+}
+
 @compute @workgroup_size(256)
 fn bilinear(@builtin(global_invocation_id) id: vec3u) {
-    if (id.x >= job.extent.x || id.y >= job.extent.y) {
+    if (beyond(id) || is_margin(id)) {
         return;
     }
     let last = job.source - 1u;
-    let at = clamp((vec2f(job.origin + id.xy) + 0.5) * job.scale - 0.5, vec2f(0.0), vec2f(last));
+    let at = clamp((vec2f(boxed(id)) + 0.5) * job.scale - 0.5, vec2f(0.0), vec2f(last));
     let lower = cut(at.xyxy).xy;
     let upper = min(lower + 1u, last);
     let weight = at - floor(at);
     let top = lerp(pixel(lower.x, lower.y), pixel(upper.x, lower.y), weight.x);
     let bottom = lerp(pixel(lower.x, upper.y), pixel(upper.x, upper.y), weight.x);
-    resized[job.base + id.y * job.pitch + id.x] = packed(lerp(top, bottom, weight.y) + 0.5);
+    resized[place(id)] = packed(lerp(top, bottom, weight.y) + 0.5);
 }
 
 // The pixels begin ... end - 1 that [edge, far) touches: begin.xy, end.xy.
@@ -78,10 +139,10 @@ fn span(edge: vec2f, far: vec2f) -> vec4u {
 
 @compute @workgroup_size(256)
 fn area(@builtin(global_invocation_id) id: vec3u) {
-    if (id.x >= job.extent.x || id.y >= job.extent.y) {
+    if (beyond(id) || is_margin(id)) {
         return;
     }
-    let edge = vec2f(job.origin + id.xy) * job.scale;
+    let edge = vec2f(boxed(id)) * job.scale;
     let far = edge + job.scale;
     let touched = span(edge, far);
     var sum = vec4f(0.0);
@@ -92,5 +153,39 @@ fn area(@builtin(global_invocation_id) id: vec3u) {
             sum += pixel(x, y) * (high * wide);
         }
     }
-    resized[job.base + id.y * job.pitch + id.x] = packed(min(sum * job.share + 0.5, vec4f(255.0)));
+    resized[place(id)] = packed(min(sum * job.share + 0.5, vec4f(255.0)));
+}
+
+// lanczos: weighted sums along x, then along y.
+
+@compute @workgroup_size(256)
+fn across(@builtin(global_invocation_id) id: vec3u) {
+    if (beyond(id)) {
+        return;
+    }
+    let x = job.origin.x + id.x;
+    let row = (job.origin.y + id.y) * job.source.x + table[2u * x];
+    let count = table[2u * x + 1u];
+    let weights = 2u * job.box.x + x * job.taps;
+    var sum = vec4f(0.0);
+    for (var k = 0u; k < count; k++) {
+        sum += unpacked(word(row + k)) * bitcast<f32>(table[weights + k]);
+    }
+    sums[job.base / 4u + id.y * job.pitch + id.x] = sum;
+}
+
+@compute @workgroup_size(256)
+fn down(@builtin(global_invocation_id) id: vec3u) {
+    if (beyond(id) || is_margin(id)) {
+        return;
+    }
+    let at = boxed(id);
+    let first = table[2u * at.y];
+    let count = table[2u * at.y + 1u];
+    let weights = 2u * job.box.y + at.y * job.taps;
+    var sum = vec4f(0.0);
+    for (var k = 0u; k < count; k++) {
+        sum += sum_at((first + k) * job.box.x + at.x) * bitcast<f32>(table[weights + k]);
+    }
+    resized[place(id)] = packed(min(max(sum + 0.5, vec4f(0.0)), vec4f(255.0)));
 }

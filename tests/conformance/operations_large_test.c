@@ -94,7 +94,7 @@ static void resize(const char *filter, uint32_t width, uint32_t height) {
     fill_pixels(&stage.operands[0].region);
     run(&stage);
     (strcmp(filter, "area") == 0 ? trii_kernels_plain.resize_area : trii_kernels_plain.resize_bilinear)(
-        stage.operands[0].region.bytes, in, wanted, out, NULL);
+        stage.operands[0].region.bytes, in, wanted, out, (size_t)width * 4, NULL);
     compare(stage.operands[1].region.bytes, wanted, bytes);
     free_operands(&stage);
     free(wanted);

@@ -195,9 +195,9 @@ static void resize_one(int e, const struct shapes *shapes, const char *filter, e
     snprintf(what, sizeof what, "%s: resize %s %ux%u to %ux%u", engine_names[e], filter, shapes->in.width,
              shapes->in.height, shapes->out.width, shapes->out.height);
     fill_pixels(pixels, (size_t)bytes_of(&in), contents);
-    void (*const reference)(const uint8_t *, struct trii_size, uint8_t *, struct trii_size, void *) =
+    void (*const reference)(const uint8_t *, struct trii_size, uint8_t *, struct trii_size, size_t, void *) =
         strcmp(filter, "area") == 0 ? trii_kernels_plain.resize_area : trii_kernels_plain.resize_bilinear;
-    reference(pixels, shapes->in, wanted, shapes->out, NULL);
+    reference(pixels, shapes->in, wanted, shapes->out, (size_t)shapes->out.width * 4, NULL);
     run(machine.engine[e], &job, got);
     compare(got, wanted, bytes, machine.tolerance[e], what);
     free(pixels);

@@ -80,13 +80,74 @@ static void resizes_agree(void **state) {
     for (int i = 0; i < 400; i++) {
         struct trii_size in = random_size(), out = random_size();
         struct buffers b = make(in, out, in);
-        trii_kernels_plain.resize_bilinear(b.src, in, b.one, out, b.scratch);
-        FAST->resize_bilinear(b.src, in, b.two, out, b.scratch);
+        trii_kernels_plain.resize_bilinear(b.src, in, b.one, out, (size_t)out.width * 4, b.scratch);
+        FAST->resize_bilinear(b.src, in, b.two, out, (size_t)out.width * 4, b.scratch);
         compare(&b, in, out, "bilinear");
-        trii_kernels_plain.resize_area(b.src, in, b.one, out, b.scratch);
-        FAST->resize_area(b.src, in, b.two, out, b.scratch);
+        trii_kernels_plain.resize_area(b.src, in, b.one, out, (size_t)out.width * 4, b.scratch);
+        FAST->resize_area(b.src, in, b.two, out, (size_t)out.width * 4, b.scratch);
         compare(&b, in, out, "area");
+        trii_kernels_plain.resize_nearest(b.src, in, b.one, out, (size_t)out.width * 4, b.scratch);
+        FAST->resize_nearest(b.src, in, b.two, out, (size_t)out.width * 4, b.scratch);
+        compare(&b, in, out, "nearest");
         drop(&b);
+    }
+}
+
+static struct trii_weights weights_of(uint32_t in, uint32_t out) {
+    const uint32_t taps = trii_lanczos_taps(in, out);
+    uint32_t *spans = malloc((size_t)out * 2 * sizeof *spans);
+    float *values = malloc((size_t)out * taps * sizeof *values);
+    assert_non_null(spans);
+    assert_non_null(values);
+    trii_lanczos_fill(in, out, spans, values);
+    return (struct trii_weights){taps, spans, values};
+}
+
+static void weighted_resizes_agree(void **state) {
+    (void)state;
+    if (!have_fast())
+        skip_because("this processor has no AVX2");
+    for (int i = 0; i < 300; i++) {
+        struct trii_size in = random_size(), out = random_size();
+        struct buffers b = make(in, out, in);
+        const struct trii_weights across = weights_of(in.width, out.width), down = weights_of(in.height, out.height);
+        float *scratch = malloc(trii_kernels_weighted(in, out, down.taps) * sizeof *scratch);
+        assert_non_null(scratch);
+        trii_kernels_plain.resize_weighted(b.src, in, b.one, out, (size_t)out.width * 4, &across, &down, scratch);
+        FAST->resize_weighted(b.src, in, b.two, out, (size_t)out.width * 4, &across, &down, scratch);
+        compare(&b, in, out, "weighted");
+        free((void *)(uintptr_t)across.spans);
+        free((void *)(uintptr_t)across.values);
+        free((void *)(uintptr_t)down.spans);
+        free((void *)(uintptr_t)down.values);
+        free(scratch);
+        drop(&b);
+    }
+}
+
+/* Output rows that stand apart: what lies between them stays. */
+static void resizes_into_a_box_leave_the_margin(void **state) {
+    const struct trii_kernels *const sets[] = {&trii_kernels_plain, trii_kernels_best()};
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        const struct trii_size in = random_size(), out = random_size();
+        const struct trii_size whole = {out.width + 3, out.height};
+        const size_t pitch = (size_t)whole.width * 4;
+        struct buffers tight = make(in, out, in), wide = make(in, whole, in);
+        const struct trii_kernels *k = sets[i % 2];
+        (i % 3 == 0   ? k->resize_bilinear
+         : i % 3 == 1 ? k->resize_area
+                      : k->resize_nearest)(wide.src, in, tight.one, out, (size_t)out.width * 4, wide.scratch);
+        (i % 3 == 0   ? k->resize_bilinear
+         : i % 3 == 1 ? k->resize_area
+                      : k->resize_nearest)(wide.src, in, wide.one, out, pitch, wide.scratch);
+        for (uint32_t y = 0; y < out.height; y++) {
+            assert_memory_equal(wide.one + y * pitch, tight.one + (size_t)y * out.width * 4, (size_t)out.width * 4);
+            for (size_t x = (size_t)out.width * 4; x < pitch; x++)
+                assert_int_equal(wide.one[y * pitch + x], 0xA5);
+        }
+        drop(&tight);
+        drop(&wide);
     }
 }
 
@@ -133,6 +194,8 @@ static void resizes_agree(void **state) {
     skip_because("the fast kernels are for x86-64");
 }
 #define masks_agree_also_in_place resizes_agree
+#define weighted_resizes_agree resizes_agree
+#define resizes_into_a_box_leave_the_margin resizes_agree
 #define vignettes_agree resizes_agree
 #endif
 
@@ -141,14 +204,17 @@ static void plain_kernels_follow_the_definitions(void **state) {
     (void)state;
     const uint8_t two[8] = {0, 10, 200, 255, 100, 20, 100, 255}; /* two pixels side by side */
     uint8_t out[16];
-    trii_kernels_plain.resize_bilinear(two, (struct trii_size){2, 1}, out, (struct trii_size){4, 1}, NULL);
+    trii_kernels_plain.resize_bilinear(two, (struct trii_size){2, 1}, out, (struct trii_size){4, 1}, 16, NULL);
     /* weights of the right pixel: 0, 0.25, 0.75, 1 */
     assert_int_equal(out[0], 0);
     assert_int_equal(out[4], 25);
     assert_int_equal(out[8], 75);
     assert_int_equal(out[12], 100);
     assert_int_equal(out[6], 175);
-    trii_kernels_plain.resize_area(two, (struct trii_size){2, 1}, out, (struct trii_size){1, 1}, NULL);
+    trii_kernels_plain.resize_nearest(two, (struct trii_size){2, 1}, out, (struct trii_size){4, 1}, 16, NULL);
+    assert_int_equal(out[4], 0);
+    assert_int_equal(out[8], 100);
+    trii_kernels_plain.resize_area(two, (struct trii_size){2, 1}, out, (struct trii_size){1, 1}, 4, NULL);
     assert_int_equal(out[0], 50);
     assert_int_equal(out[1], 15);
     assert_int_equal(out[2], 150);
@@ -165,10 +231,40 @@ static void plain_kernels_follow_the_definitions(void **state) {
     assert_int_equal(square[3], 200);
 }
 
+/* The filter keeps what is flat, and to the same size it keeps everything. */
+static void lanczos_weights_sum_to_one(void **state) {
+    static const uint32_t sides[][2] = {{1, 1}, {1, 9}, {9, 1}, {100, 37}, {37, 100}, {64, 64}, {4000, 3}, {2, 3}};
+    (void)state;
+    for (size_t s = 0; s < sizeof sides / sizeof *sides; s++) {
+        const uint32_t in = sides[s][0], out = sides[s][1], taps = trii_lanczos_taps(in, out);
+        uint32_t *spans = malloc((size_t)out * 2 * sizeof *spans);
+        float *values = malloc((size_t)out * taps * sizeof *values);
+        assert_non_null(spans);
+        assert_non_null(values);
+        trii_lanczos_fill(in, out, spans, values);
+        for (uint32_t i = 0; i < out; i++) {
+            double sum = 0;
+            assert_in_range(spans[2 * i + 1], 1, taps);
+            assert_true(spans[2 * i] + spans[2 * i + 1] <= in);
+            for (uint32_t k = 0; k < spans[2 * i + 1]; k++) {
+                sum += (double)values[(size_t)i * taps + k];
+                if (in == out && spans[2 * i] + k != i)
+                    assert_true(values[(size_t)i * taps + k] < 1e-6f && values[(size_t)i * taps + k] > -1e-6f);
+            }
+            assert_true(sum > 0.99999 && sum < 1.00001);
+        }
+        free(spans);
+        free(values);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_kernels_follow_the_definitions),
+        cmocka_unit_test(lanczos_weights_sum_to_one),
         cmocka_unit_test(resizes_agree),
+        cmocka_unit_test(weighted_resizes_agree),
+        cmocka_unit_test(resizes_into_a_box_leave_the_margin),
         cmocka_unit_test(masks_agree_also_in_place),
         cmocka_unit_test(vignettes_agree),
     };

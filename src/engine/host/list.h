@@ -5,6 +5,9 @@
 #define TRII_HOST_LIST(X)     \
     X(RESIZE, resize)         \
     X(APPLY_MASK, apply_mask) \
-    X(VIGNETTE, vignette)
+    X(VIGNETTE, vignette)     \
+    X(LETTERBOX, letterbox)   \
+    X(CROP, crop)             \
+    X(PAD, pad)
 
 #endif

@@ -1,15 +1,103 @@
+/* resize and letterbox: the same sampling into a box of the output, which is all of it for resize. */
 #include "engine/host/host.h"
+#include "engine/ops/geometry.h"
+
+static struct trii_size size_in(const struct trii_stage *stage) {
+    return trii_host_size(&stage->operands[0]);
+}
+
+static struct trii_size size_out(const struct trii_stage *stage) {
+    const struct trii_box box = trii_box_of(stage);
+    return (struct trii_size){box.width, box.height};
+}
+
+static bool filter_is(const struct trii_stage *stage, const char *filter) {
+    return trii_args_is(stage->op, &stage->args, "filter", filter);
+}
+
+/* ---- lanczos: its scratch is the weights along x and y, then what the kernel wants ---- */
+
+struct weights {
+    uint32_t *spans[2];
+    float *values[2], *scratch;
+    struct trii_weights across, down;
+    size_t bytes; /* of all of it */
+};
+
+static struct weights weights_in(const struct trii_stage *stage, void *memory) {
+    const struct trii_size in = size_in(stage), out = size_out(stage);
+    const uint32_t taps[2] = {trii_lanczos_taps(in.width, out.width), trii_lanczos_taps(in.height, out.height)};
+    const size_t sides[2] = {out.width, out.height};
+    struct weights w = {0};
+    uint32_t *at = memory; /* words of four bytes; NULL only to count them */
+    size_t words = 0;
+    for (size_t i = 0; i < 2; i++) {
+        w.spans[i] = at ? at + words : NULL;
+        words += 2 * sides[i];
+        w.values[i] = at ? (float *)(void *)(at + words) : NULL;
+        words += sides[i] * taps[i];
+    }
+    w.scratch = at ? (float *)(void *)(at + words) : NULL;
+    w.across = (struct trii_weights){taps[0], w.spans[0], w.values[0]};
+    w.down = (struct trii_weights){taps[1], w.spans[1], w.values[1]};
+    const size_t floats = trii_kernels_weighted(in, out, taps[1]);
+    w.bytes = floats > SIZE_MAX / 4 - words ? SIZE_MAX : (words + floats) * 4;
+    return w;
+}
+
+/* ---- the recipe ---- */
 
 static size_t scratch(const struct trii_stage *stage) {
-    return trii_kernels_scratch(trii_host_size(&stage->operands[1]), trii_host_size(&stage->operands[0]));
+    return filter_is(stage, "lanczos") ? weights_in(stage, NULL).bytes
+                                       : trii_kernels_scratch(size_out(stage), size_in(stage));
+}
+
+static tri_status prepare(struct trii_host_job *job, struct tri_error *err) {
+    const struct trii_size in = size_in(job->stage), out = size_out(job->stage);
+    (void)err;
+    if (filter_is(job->stage, "lanczos")) {
+        const struct weights w = weights_in(job->stage, job->scratch);
+        trii_lanczos_fill(in.width, out.width, w.spans[0], w.values[0]);
+        trii_lanczos_fill(in.height, out.height, w.spans[1], w.values[1]);
+    }
+    return TRI_OK;
+}
+
+static void scale(const struct trii_host_job *job, uint8_t *dst, size_t pitch) {
+    const struct trii_kernels *k = job->kernels;
+    const struct trii_size in = size_in(job->stage), out = size_out(job->stage);
+    const uint8_t *src = job->stage->operands[0].region.bytes;
+    if (filter_is(job->stage, "lanczos")) {
+        const struct weights w = weights_in(job->stage, job->scratch);
+        k->resize_weighted(src, in, dst, out, pitch, &w.across, &w.down, w.scratch);
+        return;
+    }
+    (filter_is(job->stage, "area")      ? k->resize_area
+     : filter_is(job->stage, "nearest") ? k->resize_nearest
+                                        : k->resize_bilinear)(src, in, dst, out, pitch, job->scratch);
+}
+
+static void fill(uint8_t *to, const uint8_t colour[4], size_t pixels) {
+    for (size_t i = 0; i < pixels * 4; i++)
+        to[i] = colour[i % 4];
 }
 
 static void run(const struct trii_host_job *job) {
-    const struct trii_stage *stage = job->stage;
-    const struct trii_operand *in = &stage->operands[0], *out = &stage->operands[1];
-    const bool area = trii_args_is(stage->op, &stage->args, "filter", "area");
-    (area ? job->kernels->resize_area : job->kernels->resize_bilinear)(
-        in->region.bytes, trii_host_size(in), out->region.bytes, trii_host_size(out), job->scratch);
+    const struct trii_size out = trii_host_size(&job->stage->operands[1]);
+    const struct trii_box box = trii_box_of(job->stage);
+    const size_t pitch = (size_t)out.width * 4;
+    uint8_t *const dst = job->stage->operands[1].region.bytes;
+    for (size_t y = 0; y < out.height; y++) {
+        uint8_t *row = dst + y * pitch;
+        if (y < box.top || y >= (size_t)box.top + box.height) {
+            fill(row, box.colour, out.width);
+            continue;
+        }
+        fill(row, box.colour, box.left);
+        fill(row + ((size_t)box.left + box.width) * 4, box.colour, out.width - box.left - box.width);
+    }
+    scale(job, dst + box.top * pitch + (size_t)box.left * 4, pitch);
 }
 
-const struct trii_host_recipe trii_host_resize = {.scratch = scratch, .run = run};
+const struct trii_host_recipe trii_host_resize = {.scratch = scratch, .prepare = prepare, .run = run};
+const struct trii_host_recipe trii_host_letterbox = {.scratch = scratch, .prepare = prepare, .run = run};

@@ -9,6 +9,9 @@
     X(RESIZE, resize)         \
     X(SEGMENT, segment)       \
     X(APPLY_MASK, apply_mask) \
-    X(VIGNETTE, vignette)
+    X(VIGNETTE, vignette)     \
+    X(LETTERBOX, letterbox)   \
+    X(CROP, crop)             \
+    X(PAD, pad)
 
 #endif

@@ -1,6 +1,10 @@
 #include "engine/ops/need.h"
 
+#include <ctype.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* "u8 or f32", "3 or 4": the members of a set in words. */
 static void words_of(uint32_t set, bool dtypes, char *text, size_t bytes) {
@@ -38,6 +42,11 @@ tri_status trii_need_image(const struct trii_op *op, const struct tri_layout *la
     words_of(channels, false, counts, sizeof counts);
     snprintf(wanted, sizeof wanted, "an image %s [height,width,%s]", types, counts);
     return misfit(op, wanted, layout, err);
+}
+
+tri_status trii_need_any_image(const struct trii_op *op, const struct tri_layout *layout, struct tri_error *err) {
+    return trii_need_image(op, layout, TRII_DTYPE(U8) | TRII_DTYPE(F16) | TRII_DTYPE(F32),
+                           TRII_CHANNELS(1) | TRII_CHANNELS(3) | TRII_CHANNELS(4), err);
 }
 
 tri_status trii_need_rgba(const struct trii_op *op, const struct tri_layout *layout, struct tri_error *err) {
@@ -88,4 +97,55 @@ tri_status trii_need_same_size(const struct trii_op *op, size_t a, size_t b, con
                      op->info.name, op->info.operands[a].name, op->info.operands[b].name,
                      (unsigned long long)in[a].shape[1], (unsigned long long)in[a].shape[0],
                      (unsigned long long)in[b].shape[1], (unsigned long long)in[b].shape[0]);
+}
+
+static uint8_t byte_of(const char *digits) {
+    const char pair[3] = {digits[0], digits[1], '\0'};
+    return (uint8_t)strtoul(pair, NULL, 16);
+}
+
+tri_status trii_need_colour(const struct trii_op *op, const struct trii_args *args, const char *name, uint8_t rgba[4],
+                            struct tri_error *err) {
+    const char *text = trii_args_text(op, args, name);
+    size_t digits = 0;
+    while (text[0] == '#' && isxdigit((unsigned char)text[1 + digits]))
+        digits++;
+    if ((digits != 6 && digits != 8) || text[1 + digits] != '\0')
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "%s: %s is '%s', it must be #rrggbb or #rrggbbaa, in hexadecimal",
+                         op->info.name, name, text);
+    for (size_t i = 0; i < 4; i++)
+        rgba[i] = i < digits / 2 ? byte_of(text + 1 + 2 * i) : 255;
+    return TRI_OK;
+}
+
+/* As in C's locale, whatever the program's: digits, a point, an exponent. */
+static const char *number_of(const char *text, float *out) {
+    char *end;
+    const size_t length = strspn(text, "+-.0123456789eE");
+    char plain[48];
+    if (length == 0 || length >= sizeof plain)
+        return NULL;
+    snprintf(plain, sizeof plain, "%.*s", (int)length, text);
+    double value = strtod(plain, &end);
+    if (*end == '.') { /* a locale with a decimal comma */
+        *end = ',';
+        value = strtod(plain, &end);
+    }
+    *out = (float)value;
+    return *end == '\0' && isfinite(*out) ? text + length : NULL;
+}
+
+tri_status trii_need_numbers(const struct trii_op *op, const struct trii_args *args, const char *name, size_t count,
+                             float *out, struct tri_error *err) {
+    const char *text = trii_args_text(op, args, name), *at = text;
+    size_t found = 0;
+    for (; found < count && at; found++) {
+        at = number_of(at + strspn(at, " "), &out[found]);
+        if (at && *at != ' ' && *at != '\0')
+            at = NULL;
+    }
+    if (at && at[strspn(at, " ")] == '\0' && found == count)
+        return TRI_OK;
+    return trii_fail(err, TRI_INVALID_ARGUMENT, "%s: %s is '%s', it must be %zu numbers with spaces between them",
+                     op->info.name, name, text, count);
 }

@@ -19,6 +19,8 @@
 /* An image [height,width,channels] of one of these dtypes and channel counts, rows tight. */
 tri_status trii_need_image(const struct trii_op *op, const struct tri_layout *layout, uint32_t dtypes,
                            uint32_t channels, struct tri_error *err);
+/* u8, f16 or f32 of 1, 3 or 4 channels. */
+tri_status trii_need_any_image(const struct trii_op *op, const struct tri_layout *layout, struct tri_error *err);
 /* The usual one: u8 [height,width,4]. */
 tri_status trii_need_rgba(const struct trii_op *op, const struct tri_layout *layout, struct tri_error *err);
 /* f32 [height,width,1]. */
@@ -31,6 +33,12 @@ tri_status trii_need_yuv420(const struct trii_op *op, const struct tri_layout *l
                             uint64_t *height, uint64_t *width, struct tri_error *err);
 /* Such a picture; the sides are even. */
 struct tri_layout trii_layout_yuv420(enum tri_kind kind, uint64_t height, uint64_t width);
+/* A text parameter "#rrggbb" (opaque) or "#rrggbbaa". */
+tri_status trii_need_colour(const struct trii_op *op, const struct trii_args *args, const char *name, uint8_t rgba[4],
+                            struct tri_error *err);
+/* A text parameter of exactly `count` numbers with spaces between them. */
+tri_status trii_need_numbers(const struct trii_op *op, const struct trii_args *args, const char *name, size_t count,
+                             float *out, struct tri_error *err);
 /* Two operands of one height and width. */
 tri_status trii_need_same_size(const struct trii_op *op, size_t a, size_t b, const struct tri_layout *in,
                                struct tri_error *err);

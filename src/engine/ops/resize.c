@@ -7,8 +7,9 @@ static const struct tri_operand_info operands[] = {
 static const struct tri_param_info params[] = {
     {"width", "integer", 512, 1, 32768, NULL, NULL, "pixels across"},
     {"height", "integer", 512, 1, 32768, NULL, NULL, "pixels down"},
-    {"filter", "choice", 0, 0, 0, "bilinear", "bilinear|area",
-     "bilinear: four neighbours, fast; area: the mean of all covered pixels, no aliasing when shrinking"},
+    {"filter", "choice", 0, 0, 0, "bilinear", "nearest|bilinear|area|lanczos",
+     "nearest: hard edges; bilinear: four neighbours, fast; area: the mean of all covered pixels, no aliasing when "
+     "shrinking; lanczos: sharp, for looking at"},
 };
 
 static tri_status infer(const struct trii_op *op, const struct trii_args *args, const struct tri_layout *in,
@@ -24,8 +25,11 @@ const struct trii_op trii_resize_op = {
     .id = TRII_OP_RESIZE,
     .info = {.name = "resize",
              .summary = "scales an image to a fixed size",
-             .definition = "Pixel centres, edges clamped. bilinear: p = (x + 0.5) * (in / out) - 0.5; neighbours lerped "
-                           "along x, then y; + 0.5, cut. area: the mean of the covered rectangle, + 0.5, cut.",
+             .definition = "Pixel centres, edges clamped. nearest: the pixel that (x + 0.5) * (in / out) falls into. "
+                           "bilinear: p = (x + 0.5) * (in / out) - 0.5; neighbours lerped along x, then y; + 0.5, cut. "
+                           "area: the mean of the covered rectangle, + 0.5, cut. lanczos: three lobes, widened by "
+                           "in / out when shrinking; weighted sums along x, kept in f32, then along y; + 0.5, held in "
+                           "0 ... 255, cut.",
              .technologies = TRII_ON(HOST) | TRII_ON(WEBGPU),
              .operand_count = TRII_COUNT(operands),
              .operands = operands,

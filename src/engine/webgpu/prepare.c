@@ -32,10 +32,14 @@ static tri_status find_views(struct trii_prepared *p, struct tri_error *err) {
 /* Staged outputs need a buffer that the CPU can read; one serves all of them. */
 static tri_status make_readback(struct trii_prepared *p, struct tri_error *err) {
     for (size_t i = 0; i < p->stage->operand_count; i++) {
+        uint64_t payload;
         if (p->views[i]->imported || p->stage->operands[i].info->access == TRI_ACCESS_READ)
             continue;
+        tri_status status = tri_layout_bytes_needed(&p->stage->operands[i].layout, &payload, err);
+        if (status != TRI_OK)
+            return status;
         p->results[p->result_count++] = (struct trii_gpu_result){
-            .view = p->views[i], .offset = p->readback_bytes, .bytes = p->bytes[i]};
+            .view = p->views[i], .offset = p->readback_bytes, .bytes = p->bytes[i], .payload = payload};
         p->readback_bytes += (p->bytes[i] + 7) & ~(uint64_t)7;
     }
     if (p->result_count == 0)
@@ -132,7 +136,7 @@ static size_t bind(const struct trii_prepared *p, const struct trii_gpu_pass *pa
         entries[count++] = (WGPUBindGroupEntry){.binding = binding++,
                                                 .buffer = buffer_of(p, bound),
                                                 .offset = whole ? 0 : tile->offset,
-                                                .size = whole ? bytes_of(p, bound) : tile->bytes};
+                                                .size = whole ? bytes_of(p, bound) : trii_min_u64(tile->bytes, bytes_of(p, bound) - tile->offset)};
     }
     return count;
 }

@@ -97,7 +97,7 @@ static void on_mapped(WGPUMapAsyncStatus status, WGPUStringView message, void *u
             const struct trii_gpu_result *result = &p->results[i];
             const struct trii_copy copy = copy_of(p, result->view);
             trii_ledger_copy(trii_arena_ledger(p->gpu->head.arena), &copy, result->view->region.bytes,
-                             from + result->offset, result->bytes);
+                             from + result->offset, result->payload);
         }
         dawn->BufferUnmap(p->readback);
     }

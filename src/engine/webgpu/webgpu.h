@@ -225,6 +225,7 @@ struct trii_gpu_shader {
 struct trii_gpu_result {
     const struct trii_gpu_view *view;
     uint64_t offset, bytes; /* in the readback buffer */
+    uint64_t payload;       /* bytes of those that are the operand's: the last word may have others behind it */
 };
 
 struct trii_prepared {

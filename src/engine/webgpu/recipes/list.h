@@ -2,8 +2,11 @@
 #ifndef TRIPOINT_ENGINE_WEBGPU_RECIPES_LIST_H
 #define TRIPOINT_ENGINE_WEBGPU_RECIPES_LIST_H
 
-#define TRII_GPU_LIST(X) \
-    X(RESIZE, resize)    \
-    X(APPLY_MASK, apply_mask)
+#define TRII_GPU_LIST(X)      \
+    X(RESIZE, resize)         \
+    X(APPLY_MASK, apply_mask) \
+    X(LETTERBOX, letterbox)   \
+    X(CROP, crop)             \
+    X(PAD, pad)
 
 #endif
