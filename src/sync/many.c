@@ -86,6 +86,9 @@ static tri_status acquire_all(struct batch *batch, uint64_t me, const struct tri
     for (;;) {
         size_t at = 0;
         tri_status status = try_all(batch, me, &at);
+        if (status == TRI_BUSY && timeout == 0 &&
+            trii_sync_recover_sometimes(batch->sync, batch->requests[at].region)) /* who waits looks there */
+            status = try_all(batch, me, &at);
         if (status == TRI_OK)
             return TRI_OK;
         struct trii_want want = want_at(batch, at, timeout, cancel);

@@ -411,7 +411,9 @@ static bool is_poisoned_for(const struct waiter *w) {
 static void sleep_until_nudged(struct waiter *w, uint64_t deadline) {
     uint64_t now = trii_sys_now_ns();
     uint64_t left = deadline == TRI_FOREVER ? TRI_FOREVER : deadline > now ? deadline - now : 0;
-    uint64_t tick = w->want->cancel ? CANCEL_NS : w->sync->shared ? LOOK_NS : TRI_FOREVER;
+    uint64_t tick = w->want->cancel ? CANCEL_NS : TRI_FOREVER;
+    if (w->sync->shared && tick > LOOK_NS) /* not a whole turn more after each nudge */
+        tick = w->look_ns > now ? w->look_ns - now : 0;
     uint32_t awake = (uint32_t)trii_load_relaxed(w->at) & ~(uint32_t)TRII_SLOT_NUDGE;
     (void)trii_sys_futex_wait(futex_of(w->at), awake, left < tick ? left : tick, w->sync->shared);
 }
