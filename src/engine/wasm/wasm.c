@@ -23,6 +23,7 @@ static const struct {
     const char *function;
 } built_in[TRII_OP_COUNT] = {
     [TRII_OP_VIGNETTE] = {"wasm/vignette.wasm", "op_vignette"},
+    [TRII_OP_DECODE_FACES] = {"wasm/decode_faces.wasm", "op_decode_faces"},
 };
 
 static struct trii_wasm *of(struct tri_engine *engine) {

@@ -7,6 +7,15 @@
     X(APPLY_MASK, apply_mask) \
     X(LETTERBOX, letterbox)   \
     X(CROP, crop)             \
-    X(PAD, pad)
+    X(PAD, pad)               \
+    X(BLUR, blur)             \
+    X(COMPOSITE, composite)   \
+    X(FLATTEN, flatten)       \
+    X(BLEND, blend)           \
+    X(COVER, cover)           \
+    X(REFINE, refine)         \
+    X(STEADY, steady)         \
+    X(FACE_TILES, face_tiles) \
+    X(HIDE_BOXES, hide_boxes)
 
 #endif

@@ -1,0 +1,104 @@
+/* One image over another, over a colour, and through a mask: see effects.h. */
+#include "effects_inside.h"
+
+/* A colour of front over one of behind, whose weights have the sum n. A quotient of whole numbers below 2^24 by at most
+ * 255² is never rounded up to the next whole number, so cutting it is dividing whole numbers. */
+static inline uint32_t mixed(uint32_t front, uint32_t wf, uint32_t behind, uint32_t wb, uint32_t half, float divisor) {
+    const uint32_t sum = (front & 255) * wf + (behind & 255) * wb + half;
+    return (uint32_t)(int32_t)((float)(int32_t)sum / divisor);
+}
+
+/* front over behind, their alphas being af and ab. */
+static inline uint32_t over(uint32_t front, uint32_t af, uint32_t behind, uint32_t ab) {
+    const uint32_t wf = af * 255, wb = ab * (255 - af), n = wf + wb, half = n >> 1;
+    const float divisor = (float)(int32_t)(n | (n == 0));
+    const uint32_t alpha = (n + 128 + ((n + 128) >> 8)) >> 8; /* (n + 127) / 255 */
+    return alpha << 24 | mixed(front >> 16, wf, behind >> 16, wb, half, divisor) << 16 |
+           mixed(front >> 8, wf, behind >> 8, wb, half, divisor) << 8 | mixed(front, wf, behind, wb, half, divisor);
+}
+
+#define BLOCK 16u /* pixels that are read before any of them is written: dst may be what is read */
+
+static inline void read_block(uint32_t block[BLOCK], const uint8_t *from, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        block[i] = ((const uint32_t *)(const void *)from)[i];
+}
+
+static inline void write_block(uint8_t *to, const uint32_t block[BLOCK], size_t count) {
+    for (size_t i = 0; i < count; i++)
+        ((uint32_t *)(void *)to)[i] = block[i];
+}
+
+static inline void over_block(const uint8_t *front, const uint8_t *behind, size_t count, uint8_t *dst) {
+    uint32_t f[BLOCK] = {0}, b[BLOCK] = {0}, out[BLOCK];
+    read_block(f, front, count);
+    read_block(b, behind, count);
+    for (size_t i = 0; i < BLOCK; i++)
+        out[i] = over(f[i], f[i] >> 24, b[i], b[i] >> 24);
+    write_block(dst, out, count);
+}
+
+void TRII_EFFECT(composite)(const uint8_t *front, const uint8_t *behind, struct trii_size size, uint8_t *dst) {
+    const size_t count = (size_t)size.width * size.height, whole = count - count % BLOCK;
+    for (size_t i = 0; i < whole; i += BLOCK)
+        over_block(front + i * 4, behind + i * 4, BLOCK, dst + i * 4);
+    over_block(front + whole * 4, behind + whole * 4, count - whole, dst + whole * 4);
+}
+
+static inline void flatten_block(const uint8_t *front, uint32_t behind, size_t count, uint8_t *dst) {
+    uint32_t f[BLOCK] = {0}, out[BLOCK];
+    read_block(f, front, count);
+    for (size_t i = 0; i < BLOCK; i++)
+        out[i] = over(f[i], f[i] >> 24, behind, 255);
+    write_block(dst, out, count);
+}
+
+void TRII_EFFECT(flatten)(const uint8_t *front, const uint8_t rgb[3], struct trii_size size, uint8_t *dst) {
+    const size_t count = (size_t)size.width * size.height, whole = count - count % BLOCK;
+    const uint32_t behind = rgb[0] | (uint32_t)rgb[1] << 8 | (uint32_t)rgb[2] << 16;
+    for (size_t i = 0; i < whole; i += BLOCK)
+        flatten_block(front + i * 4, behind, BLOCK, dst + i * 4);
+    flatten_block(front + whole * 4, behind, count - whole, dst + whole * 4);
+}
+
+/* The mask along a row of the image: between two of its rows first, then between columns. */
+static void mask_row(const float *mask, struct trii_size size, struct trii_tap v, const struct trii_columns *columns,
+                     uint32_t width, float *between, float *restrict out) {
+    const float *above = mask + (size_t)v.lower * size.width, *below = mask + (size_t)v.upper * size.width;
+    for (uint32_t i = 0; i < size.width; i++)
+        between[i] = trii_lerp(above[i], below[i], v.weight);
+    for (uint32_t x = 0; x < width; x++) {
+        const float m = trii_lerp(between[columns->lower[x]], between[columns->upper[x]], columns->weight[x]);
+        out[x] = trii_minf(trii_maxf(m, 0.0f), 1.0f);
+    }
+}
+
+static inline void blend_block(const uint8_t *front, const uint8_t *behind, const float *mask, size_t count,
+                               uint8_t *dst) {
+    uint32_t f[BLOCK] = {0}, b[BLOCK] = {0}, out[BLOCK];
+    float m[BLOCK] = {0};
+    read_block(f, front, count);
+    read_block(b, behind, count);
+    for (size_t i = 0; i < count; i++)
+        m[i] = mask[i];
+    for (size_t i = 0; i < BLOCK; i++) {
+        const uint32_t af = (uint32_t)(int32_t)((float)(int32_t)(f[i] >> 24) * m[i] + 0.5f);
+        out[i] = over(f[i], af, b[i], b[i] >> 24);
+    }
+    write_block(dst, out, count);
+}
+
+void TRII_EFFECT(blend)(const uint8_t *front, const uint8_t *behind, struct trii_size size, const float *mask,
+                        struct trii_size mask_size, uint8_t *dst, void *scratch) {
+    float *between = scratch, *row = between + mask_size.width;
+    const float sx = (float)mask_size.width / (float)size.width, sy = (float)mask_size.height / (float)size.height;
+    const struct trii_columns columns = trii_columns_in(row + size.width, size.width, mask_size.width, sx);
+    for (uint32_t y = 0; y < size.height; y++) {
+        const size_t first = (size_t)y * size.width * 4, whole = size.width - size.width % BLOCK;
+        mask_row(mask, mask_size, trii_tap_of(y, mask_size.height, sy), &columns, size.width, between, row);
+        for (size_t x = 0; x < whole; x += BLOCK)
+            blend_block(front + first + x * 4, behind + first + x * 4, row + x, BLOCK, dst + first + x * 4);
+        blend_block(front + first + whole * 4, behind + first + whole * 4, row + whole, size.width - whole,
+                    dst + first + whole * 4);
+    }
+}

@@ -1,0 +1,77 @@
+// blend: the arithmetic of ops/host/over.c. The mask is sampled as in apply_mask.wgsl.
+
+struct Job {
+    origin: vec2u,
+    extent: vec2u,
+    base: u32,
+    pitch: u32,
+    mask: vec2u,  // its size
+    scale: vec2f, // mask / image
+}
+
+@group(0) @binding(0) var<uniform> job: Job;
+@group(0) @binding(1) var<storage, read_write> blended: array<u32>;
+@group(0) @binding(2) var<storage, read> mask0: array<f32>;
+@group(0) @binding(3) var<storage, read> mask1: array<f32>;
+@group(0) @binding(4) var<storage, read> mask2: array<f32>;
+@group(0) @binding(5) var<storage, read> mask3: array<f32>;
+@group(0) @binding(6) var<storage, read> behind: array<u32>;
+@group(0) @binding(7) var<storage, read> front: array<u32>; // in place it is what is written
+
+//include pixels.wgsl
+//include places.wgsl
+//include bounded.wgsl
+//include over_pixel.wgsl
+
+//if split
+fn cell(i: u32) -> f32 {
+    let k = i & 0x1ffffffu;
+    switch (i >> 25u) {
+        case 0u: { return mask0[k]; }
+        case 1u: { return mask1[k]; }
+        case 2u: { return mask2[k]; }
+        default: { return mask3[k]; }
+    }
+}
+//else
+fn cell(i: u32) -> f32 {
+    return mask0[i];
+}
+//end
+
+//if in_place
+fn front_at(i: u32) -> u32 {
+    return blended[i];
+}
+//else
+fn front_at(i: u32) -> u32 {
+    return front[i];
+}
+//end
+
+fn between(a: f32, b: f32, t: f32) -> f32 {
+    return a + (b - a) * t;
+}
+
+fn mask_at(pixel: vec2u) -> f32 {
+    let last = job.mask - 1u;
+    let at = clamp((vec2f(pixel) + 0.5) * job.scale - 0.5, vec2f(0.0), vec2f(last));
+    let lower = cut_place(at);
+    let upper = min(lower + 1u, last);
+    let part = at - floor(at);
+    let above = lower.y * job.mask.x;
+    let below = upper.y * job.mask.x;
+    let left = between(cell(above + lower.x), cell(below + lower.x), part.y);
+    let right = between(cell(above + upper.x), cell(below + upper.x), part.y);
+    return bounded(between(left, right, part.x));
+}
+
+@compute @workgroup_size(256)
+fn blend(@builtin(global_invocation_id) id: vec3u) {
+    if (id.x >= job.extent.x || id.y >= job.extent.y) {
+        return;
+    }
+    let i = job.base + id.y * job.pitch + id.x;
+    let f = unpacked(front_at(i));
+    blended[i] = over_pixel(f.rgb, floor(f.a * mask_at(job.origin + id.xy) + 0.5), unpacked(behind[i]));
+}
