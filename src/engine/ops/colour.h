@@ -1,0 +1,19 @@
+/* Numbers that operations on pixels compute with, worked out once from the parameters for every engine. */
+#ifndef TRIPOINT_ENGINE_OPS_COLOUR_H
+#define TRIPOINT_ENGINE_OPS_COLOUR_H
+
+#include "engine/contract.h"
+
+/* threshold: gain is 0 for a hard edge, else 1 / soft. */
+struct trii_ramp {
+    float level, gain;
+};
+struct trii_ramp trii_ramp_of(const struct trii_stage *stage);
+
+/* extract_mask: what R, G, B and A in 0 ... 255 are multiplied by. */
+void trii_channel_weights(const struct trii_stage *stage, float weights[4]);
+
+/* colour_matrix: four rows of five; the fifth is scaled to 0 ... 255. */
+void trii_colour_matrix(const struct trii_stage *stage, float matrix[20]);
+
+#endif
