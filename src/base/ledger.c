@@ -75,6 +75,11 @@ void trii_move_begin(struct trii_move *move, struct trii_ledger *ledger, const s
     *move = (struct trii_move){.ledger = ledger, .copy = *copy};
 }
 
+void trii_move_row(struct trii_move *move, void *to, const void *from, uint32_t pixels) {
+    memcpy(to, from, (size_t)pixels * 4);
+    move->bytes += (uint64_t)pixels * 4;
+}
+
 void trii_move_mirror(struct trii_move *move, uint32_t *row, uint32_t pixels) {
     for (uint32_t left = 0, right = pixels; left + 1 < right; left++) {
         uint32_t kept = row[left];

@@ -43,6 +43,8 @@ struct trii_move {
     uint64_t bytes;
 };
 void trii_move_begin(struct trii_move *move, struct trii_ledger *ledger, const struct trii_copy *copy);
+/* Pixels from one row to another. */
+void trii_move_row(struct trii_move *move, void *to, const void *from, uint32_t pixels);
 /* Reverses the order of a row's pixels in place. */
 void trii_move_mirror(struct trii_move *move, uint32_t *row, uint32_t pixels);
 /* Pixel (x, y) of `from`, whose rows are `width` pixels and tight, goes to to[x * x_step + y * y_step]. */

@@ -1,6 +1,7 @@
 /* Encoding from a region: claim, layout, format, and the file that appears whole or not at all. */
 #include <tripoint/media.h>
 
+#include "arena/arena.h"
 #include "base/alloc.h"
 #include "base/output.h"
 #include "base/params.h"
@@ -19,8 +20,9 @@
 struct choice {
     enum tri_image_format format;
     uint32_t quality, threads;
+    uint32_t png_depth;
     uint8_t background[3];
-    bool no_overwrite;
+    bool no_overwrite, lossless;
 };
 
 static bool ends_with(const char *path, const char *ending) {
@@ -33,7 +35,7 @@ enum tri_image_format tri_image_format_of_path(const char *path) {
         const char *ending;
         enum tri_image_format format;
     } endings[] = {{".png", TRI_IMAGE_PNG}, {".jpg", TRI_IMAGE_JPEG}, {".jpeg", TRI_IMAGE_JPEG},
-                   {".jpe", TRI_IMAGE_JPEG}, {".jfif", TRI_IMAGE_JPEG}};
+                   {".jpe", TRI_IMAGE_JPEG}, {".jfif", TRI_IMAGE_JPEG}, {".webp", TRI_IMAGE_WEBP}};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
         if (ends_with(path, endings[i].ending))
             return endings[i].format;
@@ -50,13 +52,17 @@ static tri_status choose(const struct tri_image_encode_params *params, const cha
     *out = (struct choice){.format = p->format ? p->format : tri_image_format_of_path(path),
                            .quality = p->quality ? p->quality : DEFAULT_QUALITY, .threads = p->threads,
                            .background = {p->background[0], p->background[1], p->background[2]},
-                           .no_overwrite = p->no_overwrite};
+                           .png_depth = p->png_depth, .no_overwrite = p->no_overwrite, .lossless = p->lossless};
     if (out->format == TRI_IMAGE_UNKNOWN)
-        return trii_fail(err, TRI_INVALID_ARGUMENT, "can't tell the format of %s: end it in .png or .jpg", path);
-    if (out->format != TRI_IMAGE_JPEG && out->format != TRI_IMAGE_PNG)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "can't tell the format of %s: end it in .png, .jpg or .webp", path);
+    if (out->format == TRI_IMAGE_HEIF)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "AVIF and HEIC are read, not written");
+    if (out->format != TRI_IMAGE_JPEG && out->format != TRI_IMAGE_PNG && out->format != TRI_IMAGE_WEBP)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "image format %d is unknown", (int)p->format);
     if (out->quality > 100)
-        return trii_fail(err, TRI_INVALID_ARGUMENT, "a JPEG's quality is 1 to 100, not %u", out->quality);
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "quality is 1 to 100, not %u", out->quality);
+    if (out->png_depth != 0 && out->png_depth != 8 && out->png_depth != 16)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "a PNG has 8 or 16 bits a sample, not %u", out->png_depth);
     if (out->threads == 0) {
         uint32_t processors = trii_sys_processors();
         out->threads = processors < DEFAULT_THREADS_MAX ? processors : DEFAULT_THREADS_MAX;
@@ -66,51 +72,71 @@ static tri_status choose(const struct tri_image_encode_params *params, const cha
     return TRI_OK;
 }
 
+/* What a PNG can hold: [height, width, 1 … 4], or [height, width], of numbers that are levels. */
+static bool is_levels(const struct tri_layout *layout) {
+    bool dtype = layout->dtype == TRI_DTYPE_U8 || layout->dtype == TRI_DTYPE_U16 || layout->dtype == TRI_DTYPE_F16 ||
+                 layout->dtype == TRI_DTYPE_F32;
+    bool kind = layout->kind != TRI_KIND_NV12 && layout->kind != TRI_KIND_I420;
+    return dtype && kind && (layout->rank == 2 || (layout->rank == 3 && layout->shape[2] >= 1 && layout->shape[2] <= 4));
+}
+
 /* Rows may be apart; a row's pixels are not. */
-static tri_status pixels_of(const struct tri_host_view *view, const struct tri_layout *layout, struct trii_pixels *out,
-                            struct tri_error *err) {
+static tri_status pixels_of(const struct tri_host_view *view, const struct tri_layout *layout, const struct choice *choice,
+                            struct trii_pixels *out, struct tri_error *err) {
     char text[128];
-    bool tight = tri_layout_is_tight(layout);
-    bool rgba = layout->rank == 3 && layout->dtype == TRI_DTYPE_U8 && layout->shape[2] == 4 && layout->shape[0] > 0 &&
-                layout->shape[1] > 0 &&
-                (tight || (layout->strides_bytes[1] == 4 && layout->strides_bytes[2] == 1));
-    if (!rgba)
-        return trii_fail(err, TRI_INVALID_ARGUMENT, "an image file is made from u8 [height,width,4]; the region holds %s",
+    uint64_t sample = tri_dtype_bytes(layout->dtype), channels = layout->rank == 3 ? layout->shape[2] : 1;
+    bool tight = tri_layout_is_tight(layout), png = choice->format == TRI_IMAGE_PNG;
+    bool rows = tight || (layout->rank == 3 && layout->strides_bytes[1] == sample * channels &&
+                          layout->strides_bytes[2] == sample);
+    bool rgba = layout->rank == 3 && layout->dtype == TRI_DTYPE_U8 && channels == 4;
+    if (!rows || !(png ? is_levels(layout) : rgba) || layout->shape[0] == 0 || layout->shape[1] == 0)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "%s is made from %s; the region holds %s",
+                         png ? "a PNG" : "an image file other than PNG",
+                         png ? "[height,width,1 to 4] of u8, u16, f16 or f32" : "u8 [height,width,4]",
                          tri_layout_format(layout, text, sizeof text));
     if (layout->shape[0] > TRI_IMAGE_MAX_SIDE || layout->shape[1] > TRI_IMAGE_MAX_SIDE)
         return trii_fail(err, TRI_LIMIT, "the image is %s: a side may have at most %u pixels",
                          tri_layout_format(layout, text, sizeof text), TRI_IMAGE_MAX_SIDE);
-    *out = (struct trii_pixels){.bytes = view->read, .width = (uint32_t)layout->shape[1],
+    *out = (struct trii_pixels){.bytes = view->read,
+                                .width = (uint32_t)layout->shape[1],
                                 .height = (uint32_t)layout->shape[0],
-                                .stride_bytes = tight ? layout->shape[1] * 4 : layout->strides_bytes[0]};
+                                .stride_bytes = tight ? layout->shape[1] * channels * sample : layout->strides_bytes[0],
+                                .channels = (uint32_t)channels,
+                                .dtype = layout->dtype,
+                                .depth = choice->png_depth ? choice->png_depth : layout->dtype == TRI_DTYPE_U8 ? 8 : 16};
     return TRI_OK;
 }
 
-static tri_status encode_claimed(struct tri_arena *arena, const struct tri_host_view *view, const struct choice *choice,
-                                 const struct trii_sink *sink, struct tri_error *err) {
+static tri_status encode_claimed(struct tri_arena *arena, const struct tri_host_view *view, const char *label,
+                                 const struct choice *choice, const struct trii_sink *sink, struct tri_error *err) {
     struct tri_layout layout;
     struct trii_pixels pixels;
     tri_status status = tri_region_layout(arena, view->region, &layout, err);
     if (status == TRI_OK)
-        status = pixels_of(view, &layout, &pixels, err);
+        status = pixels_of(view, &layout, choice, &pixels, err);
     if (status != TRI_OK)
         return status;
     if (choice->format == TRI_IMAGE_JPEG)
         return trii_jpeg_encode(&pixels, choice->quality, choice->background, sink, err);
+    if (choice->format == TRI_IMAGE_WEBP)
+        return trii_webp_encode(&pixels, choice->quality, choice->lossless, trii_arena_ledger(arena), label, sink, err);
     return trii_png_encode(&pixels, choice->threads, sink, err);
 }
 
 static tri_status encode(struct tri_arena *arena, tri_handle region, const struct choice *choice,
                          const struct trii_sink *sink, struct tri_error *err) {
     struct tri_host_view view;
-    tri_status status = tri_host_view_begin(arena, region, TRI_ACCESS_READ, NULL, &view, err);
+    struct tri_region_info info;
+    tri_status status = tri_region_info(arena, region, &info, err);
+    if (status == TRI_OK)
+        status = tri_host_view_begin(arena, region, TRI_ACCESS_READ, NULL, &view, err);
     if (status != TRI_OK)
         return status;
     uint64_t began = trii_trace_now();
-    status = encode_claimed(arena, &view, choice, sink, err);
+    status = encode_claimed(arena, &view, info.label, choice, sink, err);
     if (began)
         trii_trace_add(&(struct trii_span){
-            .track = TRII_TRACK_MEDIA, .access = TRI_ACCESS_READ, .name = "encode", .begin_ns = began});
+            .track = TRII_TRACK_MEDIA, .access = TRI_ACCESS_READ, .name = "encode", .region = info.label, .begin_ns = began});
     tri_status ended = tri_host_view_end(arena, &view, status == TRI_OK ? err : NULL);
     return status == TRI_OK ? ended : status;
 }

@@ -24,9 +24,15 @@ enum { TAG_ORIENTATION = 0x0112, TYPE_SHORT = 3, ENTRY_BYTES = 12 };
 
 uint32_t trii_exif_orientation(const uint8_t *bytes, size_t size) {
     static const uint8_t head[6] = "Exif\0";
-    if (size < sizeof head + 8 || memcmp(bytes, head, sizeof head) != 0)
+    if (size < sizeof head || memcmp(bytes, head, sizeof head) != 0)
         return 1;
-    struct tiff tiff = {.bytes = bytes + sizeof head, .size = size - sizeof head};
+    return trii_tiff_orientation(bytes + sizeof head, size - sizeof head);
+}
+
+uint32_t trii_tiff_orientation(const uint8_t *bytes, size_t size) {
+    struct tiff tiff = {.bytes = bytes, .size = size};
+    if (size < 8)
+        return 1;
     if (memcmp(tiff.bytes, "MM", 2) == 0)
         tiff.big_endian = true;
     else if (memcmp(tiff.bytes, "II", 2) != 0)

@@ -25,6 +25,14 @@ tri_status trii_image_check_size(const char *name, uint64_t width, uint64_t heig
     return TRI_OK;
 }
 
+static const struct {
+    tri_status (*open)(struct tri_image *image, struct tri_error *err);
+    tri_status (*decode)(const struct tri_image *image, struct trii_turn *turn, struct tri_error *err);
+} decoders[] = {[TRI_IMAGE_JPEG] = {trii_jpeg_open, trii_jpeg_decode},
+                [TRI_IMAGE_PNG] = {trii_png_open, trii_png_decode},
+                [TRI_IMAGE_WEBP] = {trii_webp_open, trii_webp_decode},
+                [TRI_IMAGE_HEIF] = {trii_heif_open, trii_heif_decode}};
+
 static tri_status read_header(struct tri_image *image, struct tri_error *err) {
     const char *what;
     if (image->size == 0)
@@ -32,11 +40,10 @@ static tri_status read_header(struct tri_image *image, struct tri_error *err) {
     image->info.format = trii_image_sniff(image->bytes, image->size, &what);
     if (image->info.format == TRI_IMAGE_UNKNOWN) {
         if (what)
-            return trii_fail(err, TRI_BAD_IMAGE, "%s is %s; JPEG and PNG are read", image->name, what);
-        return trii_fail(err, TRI_BAD_IMAGE, "%s is no image that is known; JPEG and PNG are read", image->name);
+            return trii_fail(err, TRI_BAD_IMAGE, "%s is %s; " TRII_IMAGE_READ, image->name, what);
+        return trii_fail(err, TRI_BAD_IMAGE, "%s is no image that is known; " TRII_IMAGE_READ, image->name);
     }
-    tri_status status =
-        image->info.format == TRI_IMAGE_JPEG ? trii_jpeg_open(image, err) : trii_png_open(image, err);
+    tri_status status = decoders[image->info.format].open(image, err);
     if (status == TRI_OK)
         status = trii_image_check_size(image->name, image->stored_width, image->stored_height, err);
     bool quarter = image->info.orientation >= 5;
@@ -162,8 +169,7 @@ tri_status trii_image_decode_to(const struct tri_image *image, uint8_t *rgba, st
     tri_status status = trii_turn_begin(&turn, rgba, image->stored_width, image->stored_height,
                                         image->info.orientation, ledger, region, err);
     if (status == TRI_OK)
-        status = image->info.format == TRI_IMAGE_JPEG ? trii_jpeg_decode(image, &turn, err)
-                                                      : trii_png_decode(image, &turn, err);
+        status = decoders[image->info.format].decode(image, &turn, err);
     trii_turn_end(&turn);
     return status;
 }

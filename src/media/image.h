@@ -20,6 +20,9 @@
 #define TRII_PNG_MAX_CHUNK_BYTES ((size_t)8 << 20)
 #define TRII_PNG_MAX_CHUNKS_BYTES ((size_t)32 << 20)
 
+/* What formats are read, for sentences. */
+#define TRII_IMAGE_READ "JPEG, PNG, WebP, AVIF and HEIC are read"
+
 struct tri_image {
     char *name;  /* for errors */
     const uint8_t *bytes;
@@ -32,10 +35,14 @@ struct tri_image {
 /* Reads the header: fills stored size, orientation, has_alpha and bit_depth. The limits are the caller's. */
 tri_status trii_jpeg_open(struct tri_image *image, struct tri_error *err);
 tri_status trii_png_open(struct tri_image *image, struct tri_error *err);
+tri_status trii_webp_open(struct tri_image *image, struct tri_error *err);
+tri_status trii_heif_open(struct tri_image *image, struct tri_error *err);
 
 /* Writes every row. */
 tri_status trii_jpeg_decode(const struct tri_image *image, struct trii_turn *turn, struct tri_error *err);
 tri_status trii_png_decode(const struct tri_image *image, struct trii_turn *turn, struct tri_error *err);
+tri_status trii_webp_decode(const struct tri_image *image, struct trii_turn *turn, struct tri_error *err);
+tri_status trii_heif_decode(const struct tri_image *image, struct trii_turn *turn, struct tri_error *err);
 
 /* Decodes into width * height * 4 bytes at `rgba`, 4-byte aligned; turned pixels are counted in `ledger` under the
  * name `region`. On failure the bytes are undefined. */

@@ -1,5 +1,6 @@
 #include "media/png_filter.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,8 +15,11 @@ static int paeth(int left, int up, int corner) {
     return toward_up <= toward_corner ? up : corner;
 }
 
-static uint8_t filtered(enum trii_filter filter, const uint8_t *row, const uint8_t *above, size_t i) {
-    int left = i >= 4 ? row[i - 4] : 0, up = above ? above[i] : 0, corner = above && i >= 4 ? above[i - 4] : 0;
+static inline uint8_t filtered(enum trii_filter filter, const uint8_t *row, const uint8_t *above, size_t i,
+                               size_t distance) {
+    bool inside = i >= distance;
+    int left = inside ? row[i - distance] : 0, up = above ? above[i] : 0;
+    int corner = above && inside ? above[i - distance] : 0;
     int guess = 0;
     switch (filter) {
     case TRII_FILTER_NONE:
@@ -37,27 +41,27 @@ static uint8_t filtered(enum trii_filter filter, const uint8_t *row, const uint8
 }
 
 static void filter_from(enum trii_filter filter, uint8_t *out, const uint8_t *row, const uint8_t *above, size_t first,
-                        size_t bytes) {
+                        size_t bytes, size_t distance) {
     for (size_t i = first; i < bytes; i++)
-        out[i] = filtered(filter, row, above, i);
+        out[i] = filtered(filter, row, above, i, distance);
 }
 
 static void add_costs(uint64_t costs[TRII_FILTER_COUNT], const uint8_t *row, const uint8_t *above, size_t first,
-                      size_t bytes) {
+                      size_t bytes, size_t distance) {
     for (size_t i = first; i < bytes; i++)
         for (int f = TRII_FILTER_SUB; f < TRII_FILTER_COUNT; f++)
-            costs[f] += (uint64_t)abs((int8_t)filtered((enum trii_filter)f, row, above, i));
+            costs[f] += (uint64_t)abs((int8_t)filtered((enum trii_filter)f, row, above, i, distance));
 }
 
-void trii_filter_row_plain(enum trii_filter filter, uint8_t *out, const uint8_t *row, const uint8_t *above,
-                           uint32_t width) {
-    filter_from(filter, out, row, above, 0, (size_t)width * 4);
+void trii_filter_row_plain(enum trii_filter filter, uint8_t *out, const uint8_t *row, const uint8_t *above, size_t bytes,
+                           size_t distance) {
+    filter_from(filter, out, row, above, 0, bytes, distance);
 }
 
-void trii_filter_costs_plain(uint64_t costs[TRII_FILTER_COUNT], const uint8_t *row, const uint8_t *above,
-                             uint32_t width) {
+void trii_filter_costs_plain(uint64_t costs[TRII_FILTER_COUNT], const uint8_t *row, const uint8_t *above, size_t bytes,
+                             size_t distance) {
     memset(costs, 0, TRII_FILTER_COUNT * sizeof *costs);
-    add_costs(costs, row, above, 0, (size_t)width * 4);
+    add_costs(costs, row, above, 0, bytes, distance);
 }
 
 #ifdef __SSE2__
@@ -70,10 +74,10 @@ static inline __m128i load(const uint8_t *p) {
     return _mm_loadu_si128((const __m128i *)(const void *)p);
 }
 
-static inline struct block load_block(const uint8_t *row, const uint8_t *above, size_t i) {
+static inline struct block load_block(const uint8_t *row, const uint8_t *above, size_t i, size_t distance) {
     __m128i none = _mm_setzero_si128();
-    return (struct block){.here = load(row + i), .left = load(row + i - 4), .up = above ? load(above + i) : none,
-                          .corner = above ? load(above + i - 4) : none};
+    return (struct block){.here = load(row + i), .left = load(row + i - distance), .up = above ? load(above + i) : none,
+                          .corner = above ? load(above + i - distance) : none};
 }
 
 /* (a + b) / 2 rounded down: avg_epu8 rounds up, the lost bit is a xor b. */
@@ -124,36 +128,37 @@ static inline __m128i guess_block(enum trii_filter filter, const struct block *p
 }
 
 static inline size_t filter_blocks(enum trii_filter filter, uint8_t *out, const uint8_t *row, const uint8_t *above,
-                                   size_t bytes) {
-    size_t i = 4;
+                                   size_t bytes, size_t distance) {
+    size_t i = distance;
     for (; i + 16 <= bytes; i += 16) {
-        struct block p = load_block(row, above, i);
+        struct block p = load_block(row, above, i, distance);
         _mm_storeu_si128((__m128i *)(void *)(out + i), _mm_sub_epi8(p.here, guess_block(filter, &p)));
     }
     return i;
 }
 
-void trii_filter_row(enum trii_filter filter, uint8_t *out, const uint8_t *row, const uint8_t *above, uint32_t width) {
-    size_t bytes = (size_t)width * 4, done = 4;
-    filter_from(filter, out, row, above, 0, 4);
+void trii_filter_row(enum trii_filter filter, uint8_t *out, const uint8_t *row, const uint8_t *above, size_t bytes,
+                     size_t distance) {
+    size_t done = distance < bytes ? distance : bytes;
+    filter_from(filter, out, row, above, 0, done, distance);
     switch (filter) { /* a constant in each call lets the compiler make one loop a filter */
     case TRII_FILTER_NONE:
-        done = filter_blocks(TRII_FILTER_NONE, out, row, above, bytes);
+        done = filter_blocks(TRII_FILTER_NONE, out, row, above, bytes, distance);
         break;
     case TRII_FILTER_SUB:
-        done = filter_blocks(TRII_FILTER_SUB, out, row, above, bytes);
+        done = filter_blocks(TRII_FILTER_SUB, out, row, above, bytes, distance);
         break;
     case TRII_FILTER_UP:
-        done = filter_blocks(TRII_FILTER_UP, out, row, above, bytes);
+        done = filter_blocks(TRII_FILTER_UP, out, row, above, bytes, distance);
         break;
     case TRII_FILTER_AVERAGE:
-        done = filter_blocks(TRII_FILTER_AVERAGE, out, row, above, bytes);
+        done = filter_blocks(TRII_FILTER_AVERAGE, out, row, above, bytes, distance);
         break;
     case TRII_FILTER_PAETH:
-        done = filter_blocks(TRII_FILTER_PAETH, out, row, above, bytes);
+        done = filter_blocks(TRII_FILTER_PAETH, out, row, above, bytes, distance);
         break;
     }
-    filter_from(filter, out, row, above, done, bytes);
+    filter_from(filter, out, row, above, done, bytes, distance);
 }
 
 /* Adds the magnitudes of 16 signed bytes to two 64-bit sums. */
@@ -167,11 +172,12 @@ static inline uint64_t total(__m128i sums) {
     return (uint64_t)_mm_cvtsi128_si64(sums) + (uint64_t)_mm_cvtsi128_si64(_mm_srli_si128(sums, 8));
 }
 
-void trii_filter_costs(uint64_t costs[TRII_FILTER_COUNT], const uint8_t *row, const uint8_t *above, uint32_t width) {
-    size_t bytes = (size_t)width * 4, i = 4;
+void trii_filter_costs(uint64_t costs[TRII_FILTER_COUNT], const uint8_t *row, const uint8_t *above, size_t bytes,
+                       size_t distance) {
+    size_t first = distance < bytes ? distance : bytes, i = distance;
     __m128i sub = _mm_setzero_si128(), up = sub, mean = sub, best = sub;
     for (; i + 16 <= bytes; i += 16) {
-        struct block p = load_block(row, above, i);
+        struct block p = load_block(row, above, i, distance);
         sub = add_magnitudes(sub, _mm_sub_epi8(p.here, p.left));
         up = add_magnitudes(up, _mm_sub_epi8(p.here, p.up));
         mean = add_magnitudes(mean, _mm_sub_epi8(p.here, average(p.left, p.up)));
@@ -182,15 +188,17 @@ void trii_filter_costs(uint64_t costs[TRII_FILTER_COUNT], const uint8_t *row, co
     costs[TRII_FILTER_UP] = total(up);
     costs[TRII_FILTER_AVERAGE] = total(mean);
     costs[TRII_FILTER_PAETH] = total(best);
-    add_costs(costs, row, above, 0, 4);
-    add_costs(costs, row, above, i, bytes);
+    add_costs(costs, row, above, 0, first, distance);
+    add_costs(costs, row, above, i, bytes, distance);
 }
 #else
-void trii_filter_row(enum trii_filter filter, uint8_t *out, const uint8_t *row, const uint8_t *above, uint32_t width) {
-    trii_filter_row_plain(filter, out, row, above, width);
+void trii_filter_row(enum trii_filter filter, uint8_t *out, const uint8_t *row, const uint8_t *above, size_t bytes,
+                     size_t distance) {
+    trii_filter_row_plain(filter, out, row, above, bytes, distance);
 }
 
-void trii_filter_costs(uint64_t costs[TRII_FILTER_COUNT], const uint8_t *row, const uint8_t *above, uint32_t width) {
-    trii_filter_costs_plain(costs, row, above, width);
+void trii_filter_costs(uint64_t costs[TRII_FILTER_COUNT], const uint8_t *row, const uint8_t *above, size_t bytes,
+                       size_t distance) {
+    trii_filter_costs_plain(costs, row, above, bytes, distance);
 }
 #endif

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/checked.h"
 #include "media/png_filter.h"
+#include "media/png_row.h"
 
 #include <string.h>
 
@@ -17,10 +18,11 @@ struct trii_deflater {
     struct isal_zstream stream;
     uint8_t *level_buffer;
     uint8_t *filtered; /* rows of the window, then rows of the strip */
+    struct trii_png_rows rows;
 };
 
 static size_t line_bytes(const struct trii_pixels *pixels) {
-    return (size_t)pixels->width * 4 + 1;
+    return trii_png_row_bytes(pixels) + 1;
 }
 
 static uint32_t window_rows(const struct trii_pixels *pixels) {
@@ -33,7 +35,8 @@ struct trii_deflater *trii_deflater_create(const struct trii_pixels *pixels, uin
         return NULL;
     deflater->level_buffer = trii_calloc(LEVEL_BYTES, 1);
     deflater->filtered = trii_calloc((size_t)window_rows(pixels) + strip_rows, line_bytes(pixels));
-    if (!deflater->level_buffer || !deflater->filtered)
+    bool rows = trii_png_rows_begin(&deflater->rows, pixels);
+    if (!deflater->level_buffer || !deflater->filtered || !rows)
         trii_deflater_destroy(&deflater);
     return deflater;
 }
@@ -43,17 +46,18 @@ void trii_deflater_destroy(struct trii_deflater **deflater) {
         return;
     trii_free((*deflater)->level_buffer);
     trii_free((*deflater)->filtered);
+    trii_png_rows_end(&(*deflater)->rows);
     trii_free(*deflater);
     *deflater = NULL;
 }
 
 /* Rows above one another are alike: the choice is made at every CHOICE_ROWS-th row, for those up to the next. */
-static enum trii_filter choose(const struct trii_pixels *pixels, uint32_t y) {
+static enum trii_filter choose(struct trii_png_rows *rows, uint32_t y) {
     uint64_t costs[TRII_FILTER_COUNT];
     enum trii_filter best = TRII_FILTER_SUB;
     uint32_t judged = y - y % CHOICE_ROWS;
-    trii_filter_costs(costs, trii_pixels_row(pixels, judged), judged ? trii_pixels_row(pixels, judged - 1) : NULL,
-                      pixels->width);
+    trii_filter_costs(costs, trii_png_row(rows, judged), judged ? trii_png_row(rows, judged - 1) : NULL,
+                      trii_png_row_bytes(rows->pixels), trii_png_pixel_bytes(rows->pixels));
     for (int f = TRII_FILTER_UP; f < TRII_FILTER_COUNT; f++)
         if (costs[f] < costs[best])
             best = (enum trii_filter)f;
@@ -61,14 +65,14 @@ static enum trii_filter choose(const struct trii_pixels *pixels, uint32_t y) {
 }
 
 /* Depends on the rows' numbers and the pixels alone, so a window filtered again is the same. */
-static void filter_rows(uint8_t *out, const struct trii_pixels *pixels, uint32_t first, uint32_t rows) {
+static void filter_rows(uint8_t *out, struct trii_png_rows *rows, uint32_t first, uint32_t count) {
     enum trii_filter filter = TRII_FILTER_SUB;
-    for (uint32_t y = first; y < first + rows; y++, out += line_bytes(pixels)) {
+    const size_t bytes = trii_png_row_bytes(rows->pixels), distance = trii_png_pixel_bytes(rows->pixels);
+    for (uint32_t y = first; y < first + count; y++, out += bytes + 1) {
         if (y == first || y % CHOICE_ROWS == 0)
-            filter = choose(pixels, y);
+            filter = choose(rows, y);
         out[0] = (uint8_t)filter;
-        trii_filter_row(filter, out + 1, trii_pixels_row(pixels, y), y ? trii_pixels_row(pixels, y - 1) : NULL,
-                        pixels->width);
+        trii_filter_row(filter, out + 1, trii_png_row(rows, y), y ? trii_png_row(rows, y - 1) : NULL, bytes, distance);
     }
 }
 
@@ -101,7 +105,7 @@ bool trii_strip_deflate(struct trii_strip *strip, struct trii_deflater *deflater
     uint32_t before = window_rows(pixels) < first ? window_rows(pixels) : first;
     size_t window = before * line_bytes(pixels), raw = rows * line_bytes(pixels);
     uint8_t *start = deflater->filtered + window;
-    filter_rows(deflater->filtered, pixels, first - before, before + rows);
+    filter_rows(deflater->filtered, &deflater->rows, first - before, before + rows);
     strip->raw_bytes = raw;
     strip->adler = isal_adler32(1, start, raw);
     if (strip->capacity == 0 && !grow(strip, raw / 2 + 4096))

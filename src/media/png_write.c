@@ -1,5 +1,5 @@
 /*
- * PNG, RGBA 8: our container over ISA-L's deflate.
+ * PNG: our container over ISA-L's deflate.
  *
  * The image is cut into strips of about STRIP_BYTES; threads filter and deflate them (png_strip.h), the calling thread
  * helps and writes them in order, each as one IDAT chunk. A strip's slot goes through
@@ -9,6 +9,7 @@
  * and there are two slots a thread, so memory is bounded: about 0.9 MiB a thread for narrow images, and a few rows more
  * for wide ones (3 MiB a thread at 32768 pixels).
  */
+#include "media/png_row.h"
 #include "media/png_strip.h"
 
 #include "base/alloc.h"
@@ -70,8 +71,9 @@ static tri_status write_header(const struct encoder *encoder, const struct trii_
     uint8_t header[13] = {0};
     put_u32(header, encoder->pixels->width);
     put_u32(header + 4, encoder->pixels->height);
-    header[8] = 8; /* bits */
-    header[9] = 6; /* RGBA */
+    static const uint8_t colour_types[5] = {6, 0, 4, 2, 6}; /* by channels; 0 is 4 */
+    header[8] = (uint8_t)(encoder->pixels->depth ? encoder->pixels->depth : 8);
+    header[9] = colour_types[encoder->pixels->channels];
     tri_status status = sink->write(sink->user, signature, sizeof signature, err);
     return status == TRI_OK ? write_small_chunk(sink, "IHDR", header, sizeof header, err) : status;
 }
@@ -194,7 +196,7 @@ static tri_status write_body(struct encoder *encoder, uint32_t threads, const st
 
 tri_status trii_png_encode(const struct trii_pixels *pixels, uint32_t threads, const struct trii_sink *sink,
                            struct tri_error *err) {
-    size_t line = (size_t)pixels->width * 4 + 1;
+    size_t line = trii_png_row_bytes(pixels) + 1;
     struct encoder *encoder = trii_calloc(1, sizeof *encoder);
     if (!encoder)
         return trii_fail(err, TRI_NO_MEMORY, "out of memory while encoding the PNG");

@@ -15,13 +15,9 @@ struct signature {
 static const struct signature others[] = {
     AT(0, "GIF87a", "a GIF image"),
     AT(0, "GIF89a", "a GIF image"),
-    AT(8, "WEBP", "a WebP image"), /* after RIFF and a size */
-    AT(4, "ftypavif", "an AVIF image"),
-    AT(4, "ftypavis", "an AVIF image"),
-    AT(4, "ftyphei", "a HEIC image"), /* heic, heix, heim, heis */
-    AT(4, "ftyphev", "a HEIC image"),
-    AT(4, "ftypmif1", "a HEIF image"),
-    AT(4, "ftypmsf1", "a HEIF image"),
+    AT(4, "ftypavis", "a sequence of AVIF images"),
+    AT(4, "ftyphev", "a sequence of HEIC images"),
+    AT(4, "ftypmsf1", "a sequence of HEIF images"),
     AT(4, "ftyp", "an MP4 or QuickTime video"),
     AT(0, "BM", "a BMP image"),
     AT(0, "II*\0", "a TIFF image"),
@@ -65,12 +61,19 @@ static const char *markup(const uint8_t *bytes, size_t size) {
 }
 
 enum tri_image_format trii_image_sniff(const uint8_t *bytes, size_t size, const char **what) {
-    static const struct signature jpeg = AT(0, "\xff\xd8\xff", ""), png = AT(0, "\x89PNG\r\n\x1a\n", "");
+    static const struct {
+        struct signature is;
+        enum tri_image_format format;
+    } ours[] = {{AT(0, "\xff\xd8\xff", ""), TRI_IMAGE_JPEG},
+                {AT(0, "\x89PNG\r\n\x1a\n", ""), TRI_IMAGE_PNG},
+                {AT(8, "WEBPVP8", ""), TRI_IMAGE_WEBP}, /* after RIFF and a size */
+                {AT(4, "ftypavif", ""), TRI_IMAGE_HEIF},
+                {AT(4, "ftyphei", ""), TRI_IMAGE_HEIF}, /* heic, heix, heim, heis */
+                {AT(4, "ftypmif1", ""), TRI_IMAGE_HEIF}};
     *what = NULL;
-    if (begins(bytes, size, &jpeg))
-        return TRI_IMAGE_JPEG;
-    if (begins(bytes, size, &png))
-        return TRI_IMAGE_PNG;
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (begins(bytes, size, &ours[i].is))
+            return ours[i].format;
     for (size_t i = 0; i < sizeof others / sizeof *others && !*what; i++)
         if (begins(bytes, size, &others[i]))
             *what = others[i].what;

@@ -4,7 +4,7 @@
 
 #include <tripoint/media.h>
 
-/* JPEG or PNG; else UNKNOWN, and *what is "a GIF image", or NULL for bytes that nobody knows. */
+/* A format that is read; else UNKNOWN, and *what is "a GIF image", or NULL for bytes that nobody knows. */
 enum tri_image_format trii_image_sniff(const uint8_t *bytes, size_t size, const char **what);
 
 #endif

@@ -33,15 +33,15 @@ uint8_t *trii_turn_row(struct trii_turn *turn, uint32_t y) {
     return (uint8_t *)row_in_target(turn, y);
 }
 
-/* Rows first … first + rows - 1 of the strip go where they belong; the target is `height` pixels wide. */
-static void turn_strip(struct trii_turn *turn, uint32_t first, uint32_t rows) {
+/* Rows first … first + rows - 1, at `from`, go where they belong; the target is `height` pixels wide. */
+static void turn_rows(struct trii_turn *turn, const uint32_t *from, uint32_t first, uint32_t rows) {
     ptrdiff_t line = turn->height;
     bool right = turn->orientation == 6 || turn->orientation == 7; /* the first row becomes the last column */
     bool up = turn->orientation == 7 || turn->orientation == 8;    /* the first column becomes the last row */
     uint32_t *to = turn->target + (right ? turn->height - 1 - first : first);
     if (up)
         to += (size_t)(turn->width - 1) * turn->height;
-    trii_move_turn(&turn->move, to, up ? -line : line, right ? -1 : 1, turn->strip, turn->width, rows);
+    trii_move_turn(&turn->move, to, up ? -line : line, right ? -1 : 1, from, turn->width, rows);
 }
 
 void trii_turn_done(struct trii_turn *turn, uint32_t y) {
@@ -50,8 +50,12 @@ void trii_turn_done(struct trii_turn *turn, uint32_t y) {
     else if (is_quarter(turn->orientation)) {
         uint32_t filled = y % TRII_TURN_STRIP_ROWS + 1;
         if (filled == TRII_TURN_STRIP_ROWS || y == turn->height - 1)
-            turn_strip(turn, y + 1 - filled, filled);
+            turn_rows(turn, turn->strip, y + 1 - filled, filled);
     }
+}
+
+void trii_turn_whole(struct trii_turn *turn, const uint32_t *picture) {
+    turn_rows(turn, picture, 0, turn->height);
 }
 
 void trii_turn_end(struct trii_turn *turn) {

@@ -31,6 +31,8 @@ tri_status trii_turn_begin(struct trii_turn *turn, uint8_t *target, uint32_t wid
 uint8_t *trii_turn_row(struct trii_turn *turn, uint32_t y);
 /* Row y is decoded. */
 void trii_turn_done(struct trii_turn *turn, uint32_t y);
+/* Instead of rows, for quarter turns: the whole picture, tight. */
+void trii_turn_whole(struct trii_turn *turn, const uint32_t *picture);
 void trii_turn_end(struct trii_turn *turn);
 
 #endif

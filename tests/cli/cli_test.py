@@ -322,7 +322,7 @@ class BadInput(Case):
         self.fails(self.run_on(b""), 10, "in.png", "empty")
         self.fails(self.run_on(good[:len(good) // 2]), 10, "in.png")
         self.fails(self.run_on(good[:20]), 10, "in.png")
-        self.fails(self.run_on(b"hello, this is a text file\n" * 9), 10, "in.png", "JPEG and PNG")
+        self.fails(self.run_on(b"hello, this is a text file\n" * 9), 10, "in.png", "JPEG, PNG, WebP")
         self.fails(self.run_on(b"GIF89a" + b"\0" * 100), 10, "GIF")
         flipped = bytearray(good)
         flipped[len(good) // 2] ^= 0x55
@@ -358,7 +358,7 @@ class BadInput(Case):
         self.fails(run, 15, "/proc/out.png")
         os.mkdir(self.path("folder.png"))
         self.fails(tripoint("run", "cutout-host", PORTRAIT, "-o", self.path("folder.png")), 15, "folder.png", "name a file in it")
-        self.fails(tripoint("run", "cutout-host", PORTRAIT, "-o", self.path("out.bmp")), 2, "out.bmp", ".png or .jpg")
+        self.fails(tripoint("run", "cutout-host", PORTRAIT, "-o", self.path("out.bmp")), 2, "out.bmp", ".png, .webp or .jpg")
         self.fails(tripoint("run", "cutout-host", PORTRAIT, "-o", self.dir), 2, self.dir)
 
     def test_an_existing_file_survives_a_failure_and_no_overwrite(self):

@@ -1,4 +1,4 @@
-"""What a run tells about itself: traces. TRIPOINT is the command, SAMPLES the folder of sample pictures.
+"""What a run tells about itself, and the formats that it reads and writes. TRIPOINT is the command, SAMPLES the folder of sample pictures.
 
 Every pipeline here runs on the host engine: nothing is skipped.
 """
@@ -11,6 +11,7 @@ import unittest
 
 TRIPOINT = os.environ["TRIPOINT"]
 PORTRAIT = os.path.join(os.environ["SAMPLES"], "astronaut.png")
+IMAGES = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "fuzz", "image")
 TWO = {"name": "two", "inputs": {"photo": {"kind": "image"}}, "outputs": ["out"],
        "stages": [{"technology": "host", "operation": "resize", "input": "photo", "output": "work",
                    "params": {"width": 320, "height": 200}},
@@ -83,6 +84,51 @@ class Trace(Case):
         run = self.run_two("--trace", "/nowhere/at/all.json")
         self.assertEqual(run.returncode, 15, run.stderr)
         self.assertIn("/nowhere/at/all.json", run.stderr)
+
+
+class Pictures(Case):
+    """Formats beside JPEG and PNG, from file to file."""
+
+    def convert(self, source, target, *options):
+        run = subprocess.run([TRIPOINT, "run", self.pipeline, source, "-o", self.path(target), *options],
+                             capture_output=True, text=True, timeout=110)
+        return run
+
+    def test_webp_keeps_every_bit_when_asked(self):
+        for target, options in (("a.webp", ["--lossless"]), ("a.png", [])):
+            run = self.convert(PORTRAIT, target, *options)
+            self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(self.convert(self.path("a.webp"), "b.png").returncode, 0)
+        self.assertEqual(self.convert(self.path("a.png"), "c.png").returncode, 0)
+        with open(self.path("b.png"), "rb") as b, open(self.path("c.png"), "rb") as c:
+            self.assertEqual(b.read(), c.read())
+        sizes = []
+        for quality in ("20", "95"):
+            run = self.convert(PORTRAIT, "q.webp", "--quality", quality)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            sizes.append(os.path.getsize(self.path("q.webp")))
+        self.assertLess(sizes[0] * 2, sizes[1])
+
+    def test_avif_and_heic_are_read(self):
+        for name in ("heif00.heic", "heif01.avif", "heif02.avif"):
+            run = self.convert(os.path.join(IMAGES, name), "x.png")
+            if run.returncode == 16:
+                self.skipTest(run.stderr)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            self.assertIn("at the border", run.stderr)  # libheif's own picture
+
+    def test_sixteen_bits(self):
+        for depth in ("8", "16"):
+            run = self.convert(PORTRAIT, "d.png", "--png-depth", depth)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            with open(self.path("d.png"), "rb") as file:
+                self.assertEqual(file.read(25)[24], int(depth))
+
+    def test_what_can_not_be_written_is_said(self):
+        for target, options, words in (("a.avif", [], ".png, .webp or .jpg"), ("a.png", ["--png-depth", "12"], "8 or 16")):
+            run = self.convert(PORTRAIT, target, *options)
+            self.assertEqual(run.returncode, 2, run.stderr)
+            self.assertIn(words, run.stderr)
 
 
 if __name__ == "__main__":

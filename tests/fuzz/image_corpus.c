@@ -1,8 +1,14 @@
-/* Makes the images that image_fuzz starts from, small ones of every kind: image_corpus FOLDER. */
+/*
+ * Makes the images that image_fuzz starts from, small ones of every kind: image_corpus FOLDER. Those of libheif are made by
+ * its tools instead (avifenc -l, heif-enc), see tests/unit/media_heif_test.c.
+ */
 #include "images.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include <webp/encode.h>
 
 static const char *folder;
 
@@ -26,6 +32,20 @@ static void put_pngs(void) {
     }
 }
 
+static void put_webps(void) {
+    for (int i = 0; i < 4; i++) {
+        uint8_t *pixels = kit_pixels(13, 10, (uint32_t)i), *bytes = NULL;
+        for (size_t k = 3; i % 2 && k < 13 * 10 * 4; k += 4)
+            pixels[k] = 255;
+        size_t size = i < 2 ? WebPEncodeRGBA(pixels, 13, 10, 52, 80, &bytes) : WebPEncodeLosslessRGBA(pixels, 13, 10, 52, &bytes);
+        struct kit_bytes file = {malloc(size), size};
+        memcpy(file.bytes, bytes, size);
+        WebPFree(bytes);
+        free(pixels);
+        put("webp", i, file, "webp");
+    }
+}
+
 static void put_jpegs(void) {
     for (int i = 0; i < 8; i++) {
         struct kit_jpeg_options o = {.width = 21, .height = 19, .progressive = i & 1, .arithmetic = i == 6,
@@ -42,6 +62,7 @@ int main(int argc, char **argv) {
     }
     folder = argv[1];
     put_pngs();
+    put_webps();
     put_jpegs();
     return 0;
 }

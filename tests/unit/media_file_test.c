@@ -192,6 +192,42 @@ static void misuse_is_answered(void **state) {
     assert_status(tri_image_open_memory(NULL, 3, "x", &image, &err), TRI_INVALID_ARGUMENT);
 }
 
+/* A mask is a grey picture: 16 bits unless told otherwise. Only a PNG can hold one. */
+static void a_mask_becomes_a_grey_png(void **state) {
+    (void)state;
+    const struct tri_layout layout = tri_layout_mask(9, 7);
+    struct tri_image_encode_params params = {.struct_bytes = sizeof params};
+    struct tri_host_view view;
+    struct tri_image_info info;
+    struct tri_image *image = NULL;
+    struct tri_error err = {0};
+    tri_handle region = region_of(9 * 7 * 4);
+    assert_ok(tri_region_set_layout(arena, region, &layout, &err));
+    assert_ok(tri_host_view_begin(arena, region, TRI_ACCESS_WRITE, NULL, &view, &err));
+    for (size_t i = 0; i < 9 * 7; i++)
+        ((float *)view.write)[i] = (float)i / 62.0f;
+    assert_ok(tri_host_view_end(arena, &view, &err));
+    for (uint32_t depth = 0; depth <= 16; depth += 8) {
+        params.png_depth = depth;
+        assert_ok(tri_image_encode_file(arena, region, path, &params, NULL, &err));
+        assert_ok(tri_image_open_file(path, &image, &err));
+        tri_image_info(image, &info);
+        assert_true(info.width == 7 && info.height == 9 && info.bit_depth == (depth ? depth : 16) && !info.has_alpha);
+        tri_image_close(&image);
+    }
+    params.png_depth = 12;
+    assert_status(tri_image_encode_file(arena, region, path, &params, NULL, &err), TRI_INVALID_ARGUMENT);
+    params.png_depth = 0;
+    for (int format = TRI_IMAGE_JPEG; format <= TRI_IMAGE_HEIF; format++) {
+        if (format == TRI_IMAGE_PNG)
+            continue;
+        params.format = (enum tri_image_format)format;
+        assert_status(tri_image_encode_file(arena, region, path, &params, NULL, &err), TRI_INVALID_ARGUMENT);
+        assert_non_null(strstr(err.message, format == TRI_IMAGE_HEIF ? "read, not written" : "u8 [height,width,4]"));
+    }
+    assert_int_equal(tri_ledger_copies(arena, TRI_LEDGER_BORDER), 0);
+}
+
 static void what_can_not_be_read_is_said(void **state) {
     (void)state;
     struct tri_error err = {0};
@@ -309,6 +345,7 @@ int main(void) {
         CASE(a_turned_photo_is_one_line_in_the_ledger),
         CASE(a_cut_file_poisons_the_region_until_it_is_written_anew),
         CASE(misuse_is_answered),
+        CASE(a_mask_becomes_a_grey_png),
         CASE(what_can_not_be_read_is_said),
         CASE(dash_is_standard_input),
         CASE(no_overwrite_keeps_the_old_file),

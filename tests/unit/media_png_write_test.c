@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "media/sink.h"
 
+#include <spng.h>
 
 struct target {
     struct kit_bytes file;
@@ -128,6 +129,90 @@ static void rows_may_lie_apart(void **state) {
     free(loose.bytes);
     free(apart);
     free(pixels);
+}
+
+/* ---- other pixels than RGBA 8 ---- */
+
+/* Rows of any kind as a PNG, read back by libspng as the file has them. */
+static void check_levels(const void *pixels, enum tri_dtype dtype, uint32_t channels, uint32_t depth,
+                         const uint16_t *wanted, uint32_t width, uint32_t height) {
+    struct trii_pixels image = {.bytes = pixels, .stride_bytes = (uint64_t)width * channels * tri_dtype_bytes(dtype),
+                                .width = width, .height = height, .channels = channels, .dtype = dtype, .depth = depth};
+    struct target target = {.fail_at = UINT64_MAX};
+    struct trii_sink sink = {.write = collect, .user = &target};
+    struct tri_error err = {0};
+    struct spng_ihdr header;
+    size_t size;
+    assert_ok(trii_png_encode(&image, 3, &sink, &err));
+    spng_ctx *png = spng_ctx_new(0);
+    spng_set_png_buffer(png, target.file.bytes, target.file.size);
+    assert_int_equal(spng_get_ihdr(png, &header), 0);
+    assert_true(header.width == width && header.height == height && header.bit_depth == depth);
+    assert_int_equal(spng_decoded_image_size(png, SPNG_FMT_PNG, &size), 0);
+    assert_int_equal(size, (size_t)width * height * channels * depth / 8);
+    uint8_t *back = malloc(size);
+    assert_int_equal(spng_decode_image(png, back, size, SPNG_FMT_PNG, 0), 0); /* 16 bits in the machine's order */
+    for (size_t i = 0; i < (size_t)width * height * channels; i++) {
+        uint16_t got = back[i];
+        if (depth == 16)
+            memcpy(&got, back + 2 * i, 2);
+        if (got != wanted[i])
+            fail_msg("%s, %u channels, %u bits: sample %zu is %u, not %u", tri_dtype_name(dtype), channels, depth, i, got,
+                     wanted[i]);
+    }
+    spng_ctx_free(png);
+    free(back);
+    free(target.file.bytes);
+}
+
+enum { ODD_W = 37, ODD_H = 900, SAMPLES = ODD_W * ODD_H * 4 };
+
+static void every_depth_and_number_of_channels_comes_back(void **state) {
+    (void)state;
+    static uint16_t words[SAMPLES], halves[SAMPLES], as16[SAMPLES], as8[SAMPLES], f16[SAMPLES], f8[SAMPLES], b16[SAMPLES],
+        b8[SAMPLES];
+    static float numbers[SAMPLES];
+    static uint8_t bytes[SAMPLES];
+    uint32_t seed = 3;
+    for (size_t i = 0; i < SAMPLES; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        words[i] = as16[i] = (uint16_t)(seed >> 16);
+        as8[i] = (uint16_t)((words[i] * 255u + 32767u) / 65535u);
+        bytes[i] = (uint8_t)(seed >> 24);
+        b8[i] = bytes[i];
+        b16[i] = (uint16_t)(bytes[i] * 257u);
+        unsigned k = seed >> 20 & 1023; /* k / 1024 is exact in half precision: 2^-10 * k */
+        numbers[i] = (float)k / 1024.0f;
+        unsigned shift = 0, fraction = k;
+        while (k && !(fraction & 1024)) {
+            fraction <<= 1;
+            shift++;
+        }
+        halves[i] = k ? (uint16_t)((15 - shift) << 10 | (fraction & 1023)) : 0;
+        f16[i] = (uint16_t)(numbers[i] * 65535.0f + 0.5f);
+        f8[i] = (uint16_t)(numbers[i] * 255.0f + 0.5f);
+    }
+    for (uint32_t channels = 1; channels <= 4; channels++) {
+        check_levels(bytes, TRI_DTYPE_U8, channels, 8, b8, ODD_W, ODD_H);
+        check_levels(bytes, TRI_DTYPE_U8, channels, 16, b16, ODD_W, ODD_H);
+        check_levels(words, TRI_DTYPE_U16, channels, 8, as8, ODD_W, ODD_H);
+        check_levels(words, TRI_DTYPE_U16, channels, 16, as16, ODD_W, ODD_H);
+        check_levels(halves, TRI_DTYPE_F16, channels, 8, f8, ODD_W, ODD_H);
+        check_levels(halves, TRI_DTYPE_F16, channels, 16, f16, ODD_W, ODD_H);
+        check_levels(numbers, TRI_DTYPE_F32, channels, 8, f8, ODD_W, ODD_H);
+        check_levels(numbers, TRI_DTYPE_F32, channels, 16, f16, ODD_W, ODD_H);
+        check_levels(numbers, TRI_DTYPE_F32, channels, 16, f16, 1, 1);
+    }
+}
+
+static void numbers_beyond_the_levels_go_to_the_nearer_end(void **state) {
+    (void)state;
+    static const float numbers[] = {-1, 0, -0.0f, 1, 2, 1e30f, 0x1p-20f, 0.5f};
+    static const uint16_t wanted[] = {0, 0, 0, 65535, 65535, 65535, 0, 32768};
+    static const uint16_t halves[] = {0xbc00, 0x0001, 0x8001, 0x3c00, 0x7c00, 0xfc00, 0x7e00, 0x3800}; /* inf, nan */
+    static const uint16_t wanted_halves[] = {0, 0, 0, 65535, 65535, 0, 0, 32768};
+    check_levels(numbers, TRI_DTYPE_F32, 1, 16, wanted, 8, 1);
+    check_levels(halves, TRI_DTYPE_F16, 1, 16, wanted_halves, 8, 1);
 }
 
 typedef tri_status encoder(const struct trii_pixels *image, const struct trii_sink *sink, struct tri_error *err);
@@ -254,6 +339,8 @@ int main(void) {
         cmocka_unit_test(extremes_of_compressibility_come_back),
         cmocka_unit_test(a_4k_image_comes_back),
         cmocka_unit_test(the_file_does_not_depend_on_the_threads),
+        cmocka_unit_test(every_depth_and_number_of_channels_comes_back),
+        cmocka_unit_test(numbers_beyond_the_levels_go_to_the_nearer_end),
         cmocka_unit_test(rows_may_lie_apart),
         cmocka_unit_test(a_failed_write_ends_the_encoder_with_that_error),
         cmocka_unit_test(every_allocation_and_thread_may_fail),

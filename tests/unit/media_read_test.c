@@ -219,12 +219,12 @@ static void refused(const void *bytes, size_t size, tri_status wanted, const cha
 
 static void other_formats_are_named(void **state) {
     (void)state;
-    REFUSED("GIF89a\1\0\1\0", "is a GIF image; JPEG and PNG are read");
+    REFUSED("GIF89a\1\0\1\0", "is a GIF image; JPEG, PNG, WebP, AVIF and HEIC are read");
     REFUSED("GIF87a", "is a GIF image");
-    REFUSED("RIFF\1\2\3\4WEBPVP8 ", "is a WebP image");
-    REFUSED("\0\0\0\x1c" "ftypavif\0\0\0\0", "is an AVIF image");
-    REFUSED("\0\0\0\x18" "ftypheic", "is a HEIC image");
-    REFUSED("\0\0\0\x18" "ftypmif1", "is a HEIF image");
+    REFUSED("RIFF\1\2\3\4WEBPVP8 ", "can't be decoded");
+    REFUSED("\0\0\0\x1c" "ftypavis\0\0\0\0", "is a sequence of AVIF images");
+    REFUSED("\0\0\0\x18" "ftyphevc", "is a sequence of HEIC images");
+    REFUSED("\0\0\0\x18" "ftypmsf1", "is a sequence of HEIF images");
     REFUSED("\0\0\0\x18" "ftypisom", "video");
     REFUSED("BM12345678", "is a BMP image");
     REFUSED("II*\0\1\2", "is a TIFF image");

@@ -17,8 +17,8 @@
 
 static const char help_text[] =
     "usage: tripoint run PIPELINE INPUT -o OUTPUT [OPTIONS]\n\n"
-    "Decodes INPUT (JPEG or PNG, '-' is standard input) into the arena, runs PIPELINE (the name of a shipped one, or a\n"
-    "JSON file) over it, and encodes the result into OUTPUT (.png or .jpg, '-' writes PNG to standard output).\n"
+    "Decodes INPUT (JPEG, PNG, WebP, AVIF or HEIC, '-' is standard input) into the arena, runs PIPELINE (the name of a shipped one, or a\n"
+    "JSON file) over it, and encodes the result into OUTPUT (.png, .webp or .jpg, '-' writes PNG to standard output).\n"
     "OUTPUT appears whole or not at all.\n\n"
     "  -o, --output FILE        where the result goes; required\n"
     "      --set STAGE.KEY=V    change a parameter of a stage, e.g. --set resize.width=256; may be repeated\n"
@@ -26,7 +26,9 @@ static const char help_text[] =
     CLI_FILES_HELP
     "      --require-zero-copy  fail when anything is copied between stages\n"
     "      --background RRGGBB  what shows through transparent pixels in a JPEG (default 000000)\n"
-    "      --quality N          JPEG quality, 1 to 100 (default 90)\n"
+    "      --quality N          quality of JPEG and WebP, 1 to 100 (default 90)\n"
+    "      --lossless           WebP: every bit as it was\n"
+    "      --png-depth N        PNG: 8 or 16 bits a sample (default: 8 for u8 regions, 16 for others)\n"
     "      --no-overwrite       fail when OUTPUT exists\n"
     "      --trace FILE         what happened when, for Perfetto (ui.perfetto.dev) or Chrome's about:tracing\n"
     "      --json               the report as JSON on standard output (on stderr when OUTPUT is '-')\n"
@@ -62,7 +64,21 @@ static bool parse_quality(const char *text, uint32_t *quality) {
     return true;
 }
 
-enum { OPT_SET = 256, OPT_FILE, OPT_ALLOW_NATIVE, OPT_NO_ALIAS, OPT_TRACE, OPT_ZERO_COPY, OPT_BACKGROUND, OPT_QUALITY, OPT_NO_OVERWRITE, OPT_JSON, OPT_QUIET };
+enum {
+    OPT_SET = 256,
+    OPT_FILE,
+    OPT_ALLOW_NATIVE,
+    OPT_NO_ALIAS,
+    OPT_LOSSLESS,
+    OPT_PNG_DEPTH,
+    OPT_TRACE,
+    OPT_ZERO_COPY,
+    OPT_BACKGROUND,
+    OPT_QUALITY,
+    OPT_NO_OVERWRITE,
+    OPT_JSON,
+    OPT_QUIET
+};
 
 /* 0 go on, -1 help was asked, else an exit code. */
 static int take_option(int c, struct run_options *o) {
@@ -97,6 +113,12 @@ static int take_option(int c, struct run_options *o) {
         return parse_quality(optarg, &o->encode.quality)
                    ? 0
                    : cli_usage("run", "--quality is '%s', it must be a whole number from 1 to 100", optarg);
+    case OPT_LOSSLESS:
+        o->encode.lossless = true;
+        return 0;
+    case OPT_PNG_DEPTH:
+        o->encode.png_depth = strcmp(optarg, "8") == 0 ? 8 : strcmp(optarg, "16") == 0 ? 16 : 0;
+        return o->encode.png_depth ? 0 : cli_usage("run", "--png-depth is '%s', it must be 8 or 16", optarg);
     case OPT_NO_OVERWRITE:
         o->encode.no_overwrite = true;
         return 0;
@@ -125,6 +147,8 @@ static int parse(int argc, char **argv, struct run_options *o) {
         {"require-zero-copy", no_argument, NULL, OPT_ZERO_COPY},
         {"background", required_argument, NULL, OPT_BACKGROUND},
         {"quality", required_argument, NULL, OPT_QUALITY},
+        {"lossless", no_argument, NULL, OPT_LOSSLESS},
+        {"png-depth", required_argument, NULL, OPT_PNG_DEPTH},
         {"no-overwrite", no_argument, NULL, OPT_NO_OVERWRITE},
         {"json", no_argument, NULL, OPT_JSON},
         {"quiet", no_argument, NULL, OPT_QUIET},
@@ -144,7 +168,7 @@ static int parse(int argc, char **argv, struct run_options *o) {
         return cli_usage("run", "where should the result go? Add -o FILE");
     if (tri_image_format_of_path(o->output) == TRI_IMAGE_UNKNOWN) {
         char name[512];
-        fprintf(stderr, "tripoint: can't tell the format of '%s': end it in .png or .jpg\n",
+        fprintf(stderr, "tripoint: can't tell the format of '%s': end it in .png, .webp or .jpg\n",
                 cli_plain(o->output, name, sizeof name));
         return tri_status_exit_code(TRI_INVALID_ARGUMENT);
     }
