@@ -35,6 +35,28 @@
 #define trii_and_seq_cst(p, v) atomic_fetch_and_explicit((p), (v), memory_order_seq_cst)
 #define trii_add_seq_cst(p, v) atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
 
+/* A relaxed load of a plain word that the compiler may fold into the instruction that uses it, as gcc does not with atomic
+ * ones. For words that go from zero to their one value, written by trii_store_folded() after what they announce; what is
+ * announced is read after trii_fence_folded(). */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TRII_ATOMIC_FOLDS 0
+#endif
+#endif
+#if !defined(TRII_ATOMIC_FOLDS) && defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+#define trii_load_folded(p) (*(p))
+#else
+#define trii_load_folded(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#endif
+#define trii_fence_folded() atomic_signal_fence(memory_order_acquire)
+#define trii_store_folded(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+
+/* The same value, of which the compiler knows no more how it came to be. */
+static inline unsigned long trii_opaque(unsigned long value) {
+    __asm__("" : "+r"(value));
+    return value;
+}
+
 static inline void trii_cpu_relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();

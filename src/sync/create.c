@@ -4,7 +4,7 @@
 #include "base/sys.h"
 #include "sync/members.h"
 
-#define MAGIC 0x5452495359304332u /* "TRISY0C2": the layout below */
+#define MAGIC 0x5452495359304333u /* "TRISY0C3": the layout below */
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "sleepers wait on the low half of a slot");
 _Static_assert(sizeof(struct trii_cell) == 64, "a cell is one cache line");
@@ -34,7 +34,6 @@ uint64_t trii_sync_bytes(uint32_t regions) {
 static tri_status check_head(struct trii_head *head, uint32_t regions, bool fresh, struct tri_error *err) {
     if (fresh) {
         trii_store_relaxed(&head->regions, regions);
-        trii_store_relaxed(&head->salt, trii_members_salt());
         trii_store_release(&head->magic, MAGIC);
         return TRI_OK;
     }
@@ -51,10 +50,9 @@ static void write_handle(char *base, uint32_t regions, bool shared, bool owned) 
     kept->head = (struct trii_head *)(void *)(base + TRII_HEAD_OFFSET);
     kept->colds = (struct trii_cold *)(void *)(base + at.colds);
     kept->causes = (struct trii_cause *)(void *)(base + at.causes);
-    kept->salt = trii_load_relaxed(&kept->head->salt) & TRII_GENERATION_MASK;
     kept->shared = shared;
     kept->owned = owned;
-    trii_store_relaxed(&kept->regions, regions);
+    kept->regions = regions;
 }
 
 static tri_status open_at(void *memory, uint32_t regions, bool shared, bool fresh, bool owned, struct tri_sync **out,
@@ -111,5 +109,5 @@ void tri_sync_destroy(struct tri_sync **handle) {
     if (trii_sync_me(sync, NULL) && sync->shared)
         trii_members_part(sync);
     if (sync->owned)
-        (void)trii_sys_unmap(sync, trii_sync_bytes(trii_load_relaxed(&sync->regions)));
+        (void)trii_sys_unmap(sync, trii_sync_bytes(trii_sync_regions(sync)));
 }

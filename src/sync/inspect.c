@@ -31,7 +31,7 @@ static void count_slots(const struct tri_sync *sync, uint32_t region, uint64_t w
         uint64_t seen = trii_load_acquire(trii_slot_at(sync, region, slot));
         switch (trii_slot_state(seen)) {
         case TRII_SLOT_READING:
-            info->readers[trii_slot_tech(seen)]++;
+            info->readers[trii_tech(seen)]++;
             break;
         case TRII_SLOT_RWAIT:
             info->waiting_readers++;
@@ -57,9 +57,9 @@ tri_status tri_sync_inspect(const struct tri_sync *sync, uint32_t region, struct
     uint64_t word = trii_load_acquire(&trii_cell(sync, region)->word);
     count_slots(sync, region, word, &info);
     if (trii_word_state(word) == TRII_WORD_SHARED)
-        info.readers[trii_word_tech(word)]++;
+        info.readers[trii_tech(word)]++;
     info.state =
-        trii_word_state(word) == TRII_WORD_WRITE ? writing_state(trii_word_tech(word)) : reading_state(info.readers);
+        trii_word_state(word) == TRII_WORD_WRITE ? writing_state(trii_tech(word)) : reading_state(info.readers);
     info.poisoned = (word & TRII_WORD_POISON) != 0;
     *out = info;
     return TRI_OK;
@@ -89,16 +89,16 @@ uint32_t trii_sync_holders(struct tri_sync *sync, uint32_t region, struct trii_h
     enum trii_word_state state = trii_word_state(word);
     if (state == TRII_WORD_WRITE || state == TRII_WORD_SHARED)
         out[count++] = holder_of(
-            sync, trii_token(sync, region, TRII_WRITER_SLOT, trii_word_tech(word), trii_generation(word)), word,
-            trii_word_tech(word), state == TRII_WORD_WRITE, false);
+            sync, trii_token(region, TRII_WRITER_SLOT, word), word,
+            trii_tech(word), state == TRII_WORD_WRITE, false);
     for (uint32_t slot = 1; slot <= trii_slots_used(word); slot++) {
         uint64_t seen = trii_load_acquire(trii_slot_at(sync, region, slot));
         enum trii_slot_state is = trii_slot_state(seen);
         bool writes = is == TRII_SLOT_WWAIT || is == TRII_SLOT_DRAIN;
         if (is == TRII_SLOT_READING || is == TRII_SLOT_RWAIT || writes)
             out[count++] =
-                holder_of(sync, trii_token(sync, region, slot, trii_slot_tech(seen), trii_generation(seen)), seen,
-                          trii_slot_tech(seen), writes, is != TRII_SLOT_READING);
+                holder_of(sync, trii_token(region, slot, seen), seen,
+                          trii_tech(seen), writes, is != TRII_SLOT_READING);
     }
     return count;
 }

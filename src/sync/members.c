@@ -3,18 +3,10 @@
 #include "base/status.h"
 #include "base/sys.h"
 
-#include <sys/random.h>
 #include <unistd.h>
 
 #define PID_BITS 22 /* the kernel's own limit */
 #define PID_MASK (((uint64_t)1 << PID_BITS) - 1)
-
-uint64_t trii_members_salt(void) {
-    uint64_t salt = 0;
-    if (getrandom(&salt, sizeof salt, GRND_NONBLOCK) != (ssize_t)sizeof salt)
-        salt = trii_sys_now_ns() * 0x9e3779b97f4a7c15u;
-    return (salt & TRII_GENERATION_MASK) | (TRII_GENERATION_MASK / 2 + 1); /* so that no early token is 0 */
-}
 
 int32_t trii_members_pid(uint64_t identity) {
     return (int32_t)(identity & PID_MASK);
@@ -57,6 +49,7 @@ void trii_members_part(struct tri_sync *sync) {
     uint32_t index = trii_member_of(trii_load_relaxed(&sync->me));
     struct trii_dead self;
     trii_store_seq_cst(&sync->me, 0);
+    trii_store_folded(&sync->mine, 0);
     trii_dead_begin(&self, sync);
     trii_dead_add(&self, index, trii_load_acquire(&sync->head->members[index]));
     (void)trii_dead_sweep(&self);
@@ -69,9 +62,9 @@ static uint64_t begin(struct tri_sync *sync, struct tri_error *err) {
     sync->head = kept->head;
     sync->colds = kept->colds;
     sync->causes = kept->causes;
-    sync->salt = kept->salt;
     sync->shared = kept->shared;
     sync->owned = kept->owned;
+    trii_numbers_begin();
     uint32_t index = enter(sync);
     if (!index) {
         (void)trii_fail(err, TRI_LIMIT, "%u processes use the synchronizer already, the most it keeps apart",
@@ -84,10 +77,12 @@ static uint64_t begin(struct tri_sync *sync, struct tri_error *err) {
         trii_store_release(&sync->head->members[index], 0); /* another thread was first */
         mine = none;
     }
-    trii_store_release(&sync->regions, trii_load_relaxed(&kept->regions));
+    trii_store_folded(&sync->mine, mine | TRII_SLOT_READING);
+    trii_store_folded(&sync->places, kept->regions * (1 + TRII_NEAR_SLOTS));
+    trii_store_folded(&sync->regions, kept->regions);
     return mine;
 }
 
 uint64_t trii_sync_me(struct tri_sync *sync, struct tri_error *err) {
-    return trii_load_acquire(&sync->regions) ? trii_load_relaxed(&sync->me) : begin(sync, err);
+    return trii_sync_regions(sync) ? trii_load_relaxed(&sync->me) : begin(sync, err);
 }

@@ -30,7 +30,5 @@ void trii_dead_add(struct trii_dead *dead, uint32_t index, uint64_t identity);
 bool trii_dead_sweep(struct trii_dead *dead);
 /* The pid within an identity. */
 int32_t trii_members_pid(uint64_t identity);
-/* A number that two synchronizers hardly share. */
-uint64_t trii_members_salt(void);
 
 #endif

@@ -14,6 +14,7 @@ void trii_sync_write_cause(struct tri_sync *sync, uint32_t region, const struct 
 bool trii_sync_begin_telling(struct tri_sync *sync, uint32_t region, uint64_t me) {
     _Atomic uint64_t *writing = &sync->causes[region].writing;
     uint64_t teller = 0;
+    trii_sync_touch(sync, region);
     if (trii_cas_seq_cst(writing, &teller, me))
         return true;
     uint32_t index = trii_member_of(teller);
@@ -28,7 +29,7 @@ static void terminate(char *text, size_t bytes) {
 bool tri_sync_poison_cause(struct tri_sync *sync, uint32_t region, struct tri_error *out) {
     uint64_t words[TRII_CAUSE_WORDS];
     struct tri_error cause;
-    if (!sync || !trii_sync_me(sync, NULL) || region >= trii_load_relaxed(&sync->regions) ||
+    if (!sync || !trii_sync_me(sync, NULL) || region >= trii_sync_regions(sync) ||
         !(trii_load_acquire(&trii_cell(sync, region)->word) & TRII_WORD_POISON))
         return false;
     for (size_t i = 0; i < TRII_CAUSE_WORDS; i++)
@@ -45,10 +46,10 @@ bool tri_sync_poison_cause(struct tri_sync *sync, uint32_t region, struct tri_er
 
 /* True while `claim` writes `region`; the word as it is then. */
 static bool writes(struct tri_sync *sync, struct trii_token_parts parts, uint64_t *word) {
-    if (parts.region >= trii_load_acquire(&sync->regions) || parts.slot != TRII_WRITER_SLOT)
+    if (parts.region >= trii_sync_regions(sync) || parts.slot != TRII_WRITER_SLOT)
         return false;
     *word = trii_load_acquire(&trii_cell(sync, parts.region)->word);
-    return trii_generation(*word) == parts.generation && trii_word_state(*word) == TRII_WORD_WRITE &&
+    return trii_claim_bits(*word) == parts.bits && trii_word_state(*word) == TRII_WORD_WRITE &&
            trii_member_bits(*word) == trii_load_relaxed(&sync->me);
 }
 
@@ -57,7 +58,7 @@ tri_status tri_sync_poison(struct tri_sync *sync, tri_claim claim, const struct 
     uint64_t word;
     if (!sync || !cause)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "the synchronizer or the cause is NULL");
-    struct trii_token_parts parts = trii_token_parts(sync, claim);
+    struct trii_token_parts parts = trii_token_parts(claim);
     if (!writes(sync, parts, &word))
         return trii_fail(err, TRI_BAD_CLAIM, "claim %#llx does not write a region, so it can't poison one",
                          (unsigned long long)claim);

@@ -3,7 +3,7 @@
  *
  * Claims are single words, so there is nothing half done to repair: each word or slot either names a dead member or
  * does not. A value that names member m, read before m's place in the table still said `identity`, belongs to the dead;
- * it can't come again (generations), so swapping it away can't hit anybody alive. Only after everything is away is the
+ * it can't come again (numbers), so swapping it away can't hit anybody alive. Only after everything is away is the
  * place in the table given free. However many are dead, one walk over the regions takes them all: a scribbler may make
  * a thousand look dead, and must not make us walk a thousand times.
  */
@@ -35,7 +35,7 @@ static void take_slots(struct trii_dead *dead, uint32_t region, uint32_t last) {
         _Atomic uint64_t *at = trii_slot_at(dead->sync, region, slot);
         uint64_t seen = trii_load_seq_cst(at);
         while (trii_slot_state(seen) != TRII_SLOT_FREE && is_theirs(dead, seen))
-            if (trii_cas_seq_cst(at, &seen, seen & ~TRII_LOW_BITS)) {
+            if (trii_cas_seq_cst(at, &seen, 0)) {
                 dead->changed = true;
                 break;
             }
@@ -47,15 +47,15 @@ static void tell_cause(const struct trii_dead *dead, uint32_t region, uint64_t w
     struct tri_error told;
     uint64_t stage[TRI_ERROR_NAME_BYTES / sizeof(uint64_t)] = {0};
     char name[TRI_ERROR_NAME_BYTES] = "";
-    if (trii_load_acquire(&cause->noted) == trii_generation(word) + 1)
+    if (trii_load_acquire(&cause->noted) == trii_claim_bits(word))
         for (size_t i = 0; i < sizeof stage / sizeof *stage; i++)
             stage[i] = trii_load_relaxed(&cause->stage[i]);
     memcpy(name, stage, sizeof name); /* not payload: a name */
     name[sizeof name - 1] = '\0';
     (void)trii_fail(&told, TRI_POISONED, "process %d died while %s was writing region %u%s%s",
-                    trii_members_pid(dead->identity[trii_member_of(word)]), tri_technology_name(trii_word_tech(word)), region,
+                    trii_members_pid(dead->identity[trii_member_of(word)]), tri_technology_name(trii_tech(word)), region,
                     name[0] ? ", stage " : "", name);
-    (void)trii_error_place(&told, TRI_POISONED, tri_technology_name(trii_word_tech(word)), name, NULL);
+    (void)trii_error_place(&told, TRI_POISONED, tri_technology_name(trii_tech(word)), name, NULL);
     trii_sync_write_cause(dead->sync, region, &told);
 }
 
@@ -71,12 +71,12 @@ static void take_written(struct trii_dead *dead, uint32_t region, uint64_t seen)
         return;
     }
     uint64_t still = trii_load_seq_cst(word);
-    if (trii_generation(still) == trii_generation(seen) && trii_word_state(still) == TRII_WORD_WRITE) {
+    if (trii_claim_bits(still) == trii_claim_bits(seen) && trii_word_state(still) == TRII_WORD_WRITE) {
         if (!(still & TRII_WORD_POISON) || (still & TRII_WORD_CLEANSE))
             tell_cause(dead, region, still);
         while (trii_word_state(still) == TRII_WORD_WRITE && is_theirs(dead, still)) {
             uint64_t flags = (still & TRII_WORD_FLAGS & ~TRII_WORD_CLEANSE) | TRII_WORD_POISON;
-            if (trii_cas_seq_cst(word, &still, (still & ~TRII_LOW_BITS) | flags)) {
+            if (trii_cas_seq_cst(word, &still, flags)) {
                 dead->changed = true;
                 break;
             }
@@ -94,7 +94,7 @@ static void take_word(struct trii_dead *dead, uint32_t region) {
             return;
         }
         uint64_t flags = seen & TRII_WORD_FLAGS & ~TRII_WORD_CLEANSE;
-        if (trii_cas_seq_cst(word, &seen, (seen & ~TRII_LOW_BITS) | flags)) {
+        if (trii_cas_seq_cst(word, &seen, flags)) {
             dead->changed = true;
             return;
         }
@@ -109,19 +109,26 @@ static void take_telling(struct trii_dead *dead, uint32_t region) {
         (void)trii_cas_seq_cst(writing, &teller, 0);
 }
 
-/* Slots that he may be in. He may have died in a wide one just when a writer had taken `wide` down, so it does not
- * count here; but before the first wide slot is taken, the last near one is. */
-static uint32_t slots_ever_used(const struct trii_cell *cell) {
-    return trii_generation(trii_load_seq_cst(&cell->near[TRII_NEAR_SLOTS - 1])) ? TRII_SLOTS : TRII_NEAR_SLOTS;
+void trii_sync_touch(struct tri_sync *sync, uint32_t region) {
+    _Atomic uint64_t *word = &sync->head->touched[region / 64];
+    uint64_t bit = (uint64_t)1 << region % 64;
+    if (!(trii_load_seq_cst(word) & bit))
+        trii_or_seq_cst(word, bit);
+}
+
+bool trii_sync_touched(const struct tri_sync *sync, uint32_t region) {
+    return trii_load_seq_cst(&sync->head->touched[region / 64]) >> region % 64 & 1;
 }
 
 static void sweep_region(struct trii_dead *dead, uint32_t region) {
     const struct trii_cell *cell = trii_cell(dead->sync, region);
     uint64_t word = trii_load_seq_cst(&cell->word);
     dead->changed = false;
-    take_slots(dead, region, slots_ever_used(cell));
+    /* He may have died in a slot just when a writer had taken `wide` or `crowd` down, so they do not count here. */
+    bool touched = trii_sync_touched(dead->sync, region);
+    take_slots(dead, region, touched ? TRII_SLOTS : TRII_NEAR_SLOTS);
     take_word(dead, region);
-    if (trii_generation(word) != 0) /* a cause was never told where nobody ever wrote */
+    if (touched)
         take_telling(dead, region);
     if (dead->changed || (word & (TRII_WORD_WWAIT | TRII_WORD_RWAIT))) {
         trii_sync_lower_flags(dead->sync, region);
@@ -131,7 +138,7 @@ static void sweep_region(struct trii_dead *dead, uint32_t region) {
 
 bool trii_dead_sweep(struct trii_dead *dead) {
     struct tri_sync *sync = dead->sync;
-    uint32_t regions = trii_load_relaxed(&((struct tri_sync *)((uintptr_t)sync + TRI_PAGE_BYTES))->regions);
+    uint32_t regions = ((const struct tri_sync *)((uintptr_t)sync + TRI_PAGE_BYTES))->regions;
     bool made = false;
     for (uint32_t region = 0; region < regions && dead->any; region++)
         sweep_region(dead, region);
@@ -199,8 +206,8 @@ bool trii_sync_look_for_dead(struct tri_sync *sync) {
 }
 
 void trii_sync_note_stage(struct tri_sync *sync, tri_claim claim, const char *name) {
-    struct trii_token_parts parts = trii_token_parts(sync, claim);
-    if (parts.region >= trii_load_acquire(&sync->regions) || parts.slot != TRII_WRITER_SLOT || !name)
+    struct trii_token_parts parts = trii_token_parts(claim);
+    if (parts.region >= trii_sync_regions(sync) || parts.slot != TRII_WRITER_SLOT || !name)
         return;
     struct trii_cause *cause = &sync->causes[parts.region];
     uint64_t words[TRI_ERROR_NAME_BYTES / sizeof(uint64_t)] = {0};
@@ -210,5 +217,5 @@ void trii_sync_note_stage(struct tri_sync *sync, tri_claim claim, const char *na
     trii_store_release(&cause->noted, 0);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         trii_store_relaxed(&cause->stage[i], words[i]);
-    trii_store_release(&cause->noted, parts.generation + 1);
+    trii_store_release(&cause->noted, parts.bits);
 }

@@ -17,6 +17,7 @@
 #define TRIPOINT_SYNC_SYNC_H
 
 #include "arena/sync_place.h" /* trii_sync_bytes(), trii_sync_open_at() */
+#include "sync/number.h"
 #include "sync/word.h"
 
 #define TRII_SYNC_REGIONS_MAX 65536u
@@ -33,7 +34,7 @@ tri_status trii_sync_acquire_many(struct tri_sync *sync, const struct tri_claim_
 #define TRII_CAUSE_WORDS (sizeof(struct tri_error) / sizeof(uint64_t))
 struct trii_cause {
     _Alignas(64) _Atomic uint64_t writing; /* member bits of who writes it now, or 0 */
-    _Atomic uint64_t noted;                /* the generation of the writer that noted its stage */
+    _Atomic uint64_t noted;                /* trii_claim_bits() of the writer that noted its stage */
     _Atomic uint64_t stage[TRI_ERROR_NAME_BYTES / sizeof(uint64_t)];
     _Atomic uint64_t words[TRII_CAUSE_WORDS];
 };
@@ -42,18 +43,20 @@ _Static_assert(sizeof(struct tri_error) % sizeof(uint64_t) == 0, "an error is wh
 struct trii_head {
     _Atomic uint64_t magic;
     _Atomic uint64_t regions;
-    _Atomic uint64_t salt; /* mixed into tokens: those of another synchronizer don't fit */
     _Atomic uint64_t members[TRII_MEMBERS]; /* pid and start time; 0 is nobody */
+    _Atomic uint64_t touched[TRII_SYNC_REGIONS_MAX / 64]; /* regions whose wide slots or cause were ever used */
 };
 
 #define TRII_HEAD_OFFSET ((uint64_t)2 * TRI_PAGE_BYTES)
-#define TRII_CELLS_OFFSET ((uint64_t)5 * TRI_PAGE_BYTES)
+#define TRII_CELLS_OFFSET ((uint64_t)7 * TRI_PAGE_BYTES)
 _Static_assert(sizeof(struct trii_head) <= TRII_CELLS_OFFSET - TRII_HEAD_OFFSET, "the head fits before the cells");
 
 struct tri_sync {
-    _Alignas(64) _Atomic uint64_t me; /* this process's member number, shifted as in words */
-    uint64_t salt;
-    _Atomic uint32_t regions; /* 0 in a child that has not called yet */
+    /* What the quick ways need: all 0 in a child that has not called yet, then written once, `mine` before the others. */
+    _Alignas(64) uint64_t mine; /* what a claim of this process has in its low bits: member and state */
+    uint32_t regions;
+    uint32_t places; /* words and near slots: 8 a region */
+    _Atomic uint64_t me; /* this process's member number, shifted as in words */
     bool shared;
     bool owned; /* the memory is this handle's */
     struct trii_cold *colds;
@@ -86,24 +89,39 @@ static inline _Atomic uint64_t *trii_slot_at(const struct tri_sync *sync, uint32
                                    : &sync->colds[region].wide[slot - 1 - TRII_NEAR_SLOTS];
 }
 
-/* region 16 | slot 8 | technology 2 | generation 38, the latter mixed with the synchronizer's salt */
-static inline tri_claim trii_token(const struct tri_sync *sync, uint32_t region, uint32_t slot,
-                                   enum tri_technology technology, uint64_t generation) {
-    return ((tri_claim)(region << 10 | slot << 2 | (uint32_t)technology) << 38 | generation) ^ sync->salt;
+static inline uint32_t trii_sync_regions(const struct tri_sync *sync) {
+    return __atomic_load_n(&sync->regions, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * A token is what the word or slot holds, less what the process knows of itself, with the place above it:
+ *
+ *   63 … 61 | 60 … 45 | 44 … 42 | 41 … 4 | 3 | 2         | 1 0
+ *   slot>>3 | region  | slot    | number | 0 | slot >> 6 | technology
+ *
+ * So release finds the place of a word or near slot by one shift, refuses wide slots by comparing it with the number of
+ * places, and finds what the place must hold by another shift.
+ */
+#define TRII_TOKEN_PLACE_SHIFT 42
+#define TRII_TOKEN_SLOT_HIGH ((uint64_t)1 << 2)
+
+static inline tri_claim trii_token(uint32_t region, uint32_t slot, uint64_t value) {
+    return trii_claim_bits(value & ~((uint64_t)3 << 24)) >> TRII_TECH_SHIFT | (uint64_t)(slot >> 6) << 2 |
+           (uint64_t)((slot >> 3 & 7) << 19 | region << 3 | (slot & 7)) << TRII_TOKEN_PLACE_SHIFT;
 }
 
 struct trii_token_parts {
     uint32_t region;
     uint32_t slot;
-    uint32_t technology;
-    uint64_t generation;
+    uint64_t bits; /* trii_claim_bits() of what the slot holds */
 };
 
-static inline struct trii_token_parts trii_token_parts(const struct tri_sync *sync, tri_claim claim) {
-    return (struct trii_token_parts){.region = (uint32_t)(claim >> 48),
-                                     .slot = (uint32_t)(claim >> 40) & 0xffu,
-                                     .technology = (uint32_t)(claim >> 38) & 3u,
-                                     .generation = (claim ^ sync->salt) & TRII_GENERATION_MASK};
+static inline struct trii_token_parts trii_token_parts(tri_claim claim) {
+    uint32_t place = (uint32_t)(claim >> TRII_TOKEN_PLACE_SHIFT);
+    return (struct trii_token_parts){.region = place >> 3 & 0xffffu,
+                                     .slot = (place & 7) | place >> 19 << 3 |
+                                             (uint32_t)((claim & TRII_TOKEN_SLOT_HIGH) != 0) << 6,
+                                     .bits = (claim & ~TRII_TOKEN_SLOT_HIGH) << TRII_TECH_SHIFT};
 }
 
 /* The slow ways in: queue, sleep, time out. */
@@ -124,16 +142,16 @@ void trii_sync_leave_word(struct tri_sync *sync, uint32_t region, uint64_t mine)
 /* A reader has left: settles when it was the last one and somebody waits. */
 void trii_sync_reader_left(struct tri_sync *sync, uint32_t region);
 
-/* The last slot number in use perhaps: TRII_NEAR_SLOTS or TRII_SLOTS. */
-static inline uint32_t trii_slots_used(uint64_t word) {
-    return word & TRII_WORD_WIDE ? TRII_SLOTS : TRII_NEAR_SLOTS;
-}
+/* Notes that the region's wide slots or its cause are about to be used: the dead are looked for there then. */
+void trii_sync_touch(struct tri_sync *sync, uint32_t region);
+/* True where they ever were. */
+bool trii_sync_touched(const struct tri_sync *sync, uint32_t region);
 
 /* This process's member bits; a forked child becomes a member of its own. 0 and an error when the table is full. */
 uint64_t trii_sync_me(struct tri_sync *sync, struct tri_error *err);
 
-/* Takes a FREE slot into `state`; 0 when all are in use. */
-uint32_t trii_sync_take_slot(struct tri_sync *sync, uint32_t region, uint64_t bits);
+/* Takes a FREE slot, 0 when all are in use. `made` is what it holds then: `bits` and a number. */
+uint32_t trii_sync_take_slot(struct tri_sync *sync, uint32_t region, uint64_t bits, uint64_t *made);
 /* Checks arguments, after giving a forked child's handle back its contents. */
 tri_status trii_sync_check(const struct tri_sync *sync, uint32_t region, enum tri_technology technology,
                            const tri_claim *out, struct tri_error *err);

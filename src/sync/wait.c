@@ -6,7 +6,7 @@
  * other, and no wake-up is lost.
  *
  * Whose turn: a reader may enter when no writer is in or draining, and either none waits or the writer that this
- * reader waits out has gone. The writer with the lowest ticket may take the word when it is free and no reader is left
+ * reader waits out has gone (a phase later). The writer with the lowest ticket may take the word when it is free and no reader is left
  * that waited out the writer before it, nor one that is in or just looking (the model found that such a one could be
  * turned back for ever).
  */
@@ -21,18 +21,21 @@
 #define FIRST_MEMBER ((uint64_t)1 << TRII_MEMBER_SHIFT) /* in private memory others are what a fork left */
 #define CANCEL_NS 5000000u /* how often a waiter that may be cancelled looks */
 
-static bool reader_may_enter(uint64_t word, uint64_t target) {
-    enum trii_word_state state = trii_word_state(word);
-    if (state == TRII_WORD_WRITE || state == TRII_WORD_DRAIN)
-        return false;
-    return !(word & TRII_WORD_WWAIT) || trii_not_after(target, trii_generation(word));
+/* True when the phase has come that the waiting reader in `slot` waits out. */
+static bool has_waited_out(struct tri_sync *sync, uint32_t region, uint32_t slot) {
+    const struct trii_cold *cold = &sync->colds[region];
+    return trii_load_relaxed(&cold->ticket[slot - 1]) <= trii_load_seq_cst(&cold->phase);
 }
 
-/* The writer that a reader arriving now waits out: the one inside, else the next one. */
-static uint64_t target_of(uint64_t word) {
-    enum trii_word_state state = trii_word_state(word);
-    bool inside = state == TRII_WORD_WRITE || state == TRII_WORD_DRAIN;
-    return (trii_generation(word) + (inside ? 0 : 1)) & TRII_GENERATION_MASK;
+/* Whether the waiting reader in `slot` may enter where the word was `word`. */
+static bool reader_may_enter(struct tri_sync *sync, uint32_t region, uint32_t slot, uint64_t word) {
+    return !(word & TRII_WORD_CLOSED) && (!(word & TRII_WORD_WWAIT) || has_waited_out(sync, region, slot));
+}
+
+/* The phase that a reader arriving now waits out: none where a writer is inside, else the next one. */
+static uint64_t target_now(struct tri_sync *sync, uint32_t region) {
+    uint64_t phase = trii_load_seq_cst(&sync->colds[region].phase);
+    return phase + ((trii_load_seq_cst(&trii_cell(sync, region)->word) & TRII_WORD_CLOSED) ? 0 : 1);
 }
 
 /* True when a slot in `state` exists; `from` … the slots that the word says are in use. */
@@ -66,8 +69,7 @@ static struct queue look_at_queue(struct tri_sync *sync, uint32_t region, uint64
             queue.reading = true;
             break;
         case TRII_SLOT_RWAIT:
-            ticket = trii_load_relaxed(&sync->colds[region].ticket[slot - 1]);
-            if (trii_not_after(ticket, trii_generation(word)))
+            if (has_waited_out(sync, region, slot))
                 queue.readers_first = true;
             break;
         case TRII_SLOT_WWAIT:
@@ -110,7 +112,7 @@ static void nudge_all(struct tri_sync *sync, uint32_t region, uint64_t word) {
 static void nudge_readers(struct tri_sync *sync, uint32_t region, uint64_t word) {
     for (uint32_t slot = 1; slot <= trii_slots_used(word); slot++) {
         if (trii_slot_state(trii_load_seq_cst(trii_slot_at(sync, region, slot))) == TRII_SLOT_RWAIT &&
-            reader_may_enter(word, trii_load_relaxed(&sync->colds[region].ticket[slot - 1])))
+            reader_may_enter(sync, region, slot, word))
             nudge(sync, region, slot);
     }
 }
@@ -158,37 +160,58 @@ void trii_sync_lower_flags(struct tri_sync *sync, uint32_t region) {
     lower_flag(sync, region, TRII_WORD_RWAIT, TRII_SLOT_RWAIT);
 }
 
-/* The writer inside found no wide slot in use. */
-static void narrow(struct tri_sync *sync, uint32_t region) {
-    _Atomic uint64_t *word = &trii_cell(sync, region)->word;
-    for (int round = 0; round < 2; round++) {
-        for (uint32_t slot = TRII_NEAR_SLOTS + 1; slot <= TRII_SLOTS; slot++)
-            if (trii_slot_state(trii_load_seq_cst(trii_slot_at(sync, region, slot))) != TRII_SLOT_FREE) {
-                if (round)
-                    trii_or_seq_cst(word, TRII_WORD_WIDE);
-                return;
-            }
-        if (!round)
-            trii_and_seq_cst(word, ~TRII_WORD_WIDE);
-    }
+static bool any_taken(struct tri_sync *sync, uint32_t region, uint32_t first, uint32_t last) {
+    for (uint32_t slot = first; slot <= last; slot++)
+        if (trii_slot_state(trii_load_seq_cst(trii_slot_at(sync, region, slot))) != TRII_SLOT_FREE)
+            return true;
+    return false;
 }
 
-uint32_t trii_sync_take_slot(struct tri_sync *sync, uint32_t region, uint64_t bits) {
+/* Takes the flag of slots `first` … `last` down if none is in use; looks again after, because one may be by then. */
+static void narrow_to(struct tri_sync *sync, uint32_t region, uint32_t first, uint32_t last) {
+    _Atomic uint64_t *word = &trii_cell(sync, region)->word;
+    if (any_taken(sync, region, first, last))
+        return;
+    trii_and_seq_cst(word, ~trii_slot_flag(first));
+    if (any_taken(sync, region, first, last))
+        trii_or_seq_cst(word, trii_slot_flag(first));
+}
+
+/* The writer inside, who made the word `mine`, looks whether fewer slots need to be looked at. */
+static void narrow(struct tri_sync *sync, uint32_t region, uint64_t mine) {
+    if (mine & TRII_WORD_WIDE)
+        narrow_to(sync, region, TRII_NEAR_SLOTS + 1, TRII_SLOTS);
+    if (mine & TRII_WORD_CROWD)
+        narrow_to(sync, region, TRII_QUICK_SLOTS + 1, TRII_NEAR_SLOTS);
+}
+
+/* Says in the word that slots like `slot` are in use, before one is: so what a process leaves there is found. */
+static void announce(struct tri_sync *sync, uint32_t region, uint32_t slot) {
+    _Atomic uint64_t *word = &trii_cell(sync, region)->word;
+    uint64_t flag = trii_slot_flag(slot);
+    if (flag == TRII_WORD_WIDE)
+        trii_sync_touch(sync, region);
+    if (!(trii_load_seq_cst(word) & flag))
+        trii_or_seq_cst(word, flag);
+}
+
+uint32_t trii_sync_take_slot(struct tri_sync *sync, uint32_t region, uint64_t bits, uint64_t *made) {
+    *made = trii_number() | bits;
     for (uint32_t slot = 1; slot <= TRII_SLOTS; slot++) {
         _Atomic uint64_t *at = trii_slot_at(sync, region, slot);
         uint64_t seen = trii_load_relaxed(at);
-        /* Shown first, so that what a process leaves there when it dies is found. */
-        if (slot == TRII_NEAR_SLOTS + 1)
-            trii_or_seq_cst(&trii_cell(sync, region)->word, TRII_WORD_WIDE);
-        while (trii_slot_state(seen) == TRII_SLOT_FREE)
-            if (trii_cas_seq_cst(at, &seen, trii_next_generation(seen) | bits))
+        while (trii_slot_state(seen) == TRII_SLOT_FREE) {
+            if (trii_slot_flag(slot))
+                announce(sync, region, slot);
+            if (trii_cas_seq_cst(at, &seen, *made))
                 return slot;
+        }
     }
     return 0;
 }
 
 static void free_slot(struct tri_sync *sync, uint32_t region, uint32_t slot) {
-    trii_and_seq_cst(trii_slot_at(sync, region, slot), ~TRII_LOW_BITS);
+    trii_and_seq_cst(trii_slot_at(sync, region, slot), 0);
 }
 
 static void set_slot_state(_Atomic uint64_t *at, enum trii_slot_state state) {
@@ -197,12 +220,13 @@ static void set_slot_state(_Atomic uint64_t *at, enum trii_slot_state state) {
         ;
 }
 
-/* The word after this reader's slot shows READING; makes sure that writers will look at a wide slot. */
+/* The word after this reader's slot shows READING; makes sure that writers will look at it. */
 static uint64_t look_as_reader(struct tri_sync *sync, uint32_t region, uint32_t slot) {
     _Atomic uint64_t *word = &trii_cell(sync, region)->word;
     uint64_t seen = trii_load_seq_cst(word);
-    if (slot > TRII_NEAR_SLOTS && !(seen & TRII_WORD_WIDE))
-        seen = trii_or_seq_cst(word, TRII_WORD_WIDE);
+    uint64_t flag = trii_slot_flag(slot);
+    if ((seen & flag) != flag)
+        seen = trii_or_seq_cst(word, flag);
     return seen;
 }
 
@@ -210,26 +234,26 @@ static tri_status try_read(struct tri_sync *sync, const struct trii_want *want, 
     uint64_t word = trii_load_acquire(&trii_cell(sync, want->region)->word);
     if (word & TRII_WORD_POISON)
         return TRI_POISONED;
-    if ((word & TRII_WORD_WWAIT) || !reader_may_enter(word, 0))
+    if (word & (TRII_WORD_WWAIT | TRII_WORD_CLOSED))
         return TRI_BUSY;
-    uint32_t slot = trii_sync_take_slot(
-        sync, want->region, trii_slot_bits(me, TRII_SLOT_READING, want->technology));
+    uint64_t mine;
+    uint32_t slot =
+        trii_sync_take_slot(sync, want->region, trii_slot_bits(me, TRII_SLOT_READING, want->technology), &mine);
     if (!slot)
         return TRI_LIMIT;
     word = look_as_reader(sync, want->region, slot);
-    if ((word & (TRII_WORD_POISON | TRII_WORD_WWAIT)) || !reader_may_enter(word, 0)) {
+    if (word & (TRII_WORD_POISON | TRII_WORD_WWAIT | TRII_WORD_CLOSED)) {
         free_slot(sync, want->region, slot);
         trii_sync_reader_left(sync, want->region);
         return word & TRII_WORD_POISON ? TRI_POISONED : TRI_BUSY;
     }
-    *out = trii_token(sync, want->region, slot, want->technology,
-                      trii_generation(trii_load_relaxed(trii_slot_at(sync, want->region, slot))));
+    *out = trii_token(want->region, slot, mine);
     return TRI_OK;
 }
 
 /* The word that makes `want` the next writer of what `word` says. */
 static uint64_t writers_word(const struct trii_want *want, uint64_t word, uint64_t me, enum trii_word_state state) {
-    uint64_t made = trii_next_generation(word) | trii_word_bits(me, state, want->technology) | (word & TRII_WORD_FLAGS);
+    uint64_t made = trii_number() | trii_slot_bits(me, state, want->technology) | (word & TRII_WORD_FLAGS);
     return want->poisoned && (word & TRII_WORD_POISON) ? made | TRII_WORD_CLEANSE : made;
 }
 
@@ -238,7 +262,7 @@ void trii_sync_leave_word(struct tri_sync *sync, uint32_t region, uint64_t mine)
     uint64_t seen = mine;
     uint64_t made;
     do {
-        made = (seen & ~TRII_LOW_BITS) | (seen & TRII_WORD_FLAGS & ~TRII_WORD_CLEANSE);
+        made = seen & TRII_WORD_FLAGS & ~TRII_WORD_CLEANSE;
     } while (!trii_cas_seq_cst(word, &seen, made));
     if (made & (TRII_WORD_WWAIT | TRII_WORD_RWAIT))
         trii_sync_settle(sync, region);
@@ -259,9 +283,8 @@ static tri_status try_write(struct tri_sync *sync, const struct trii_want *want,
         trii_sync_leave_word(sync, want->region, mine);
         return TRI_BUSY;
     }
-    if (mine & TRII_WORD_WIDE)
-        narrow(sync, want->region);
-    *out = trii_token(sync, want->region, TRII_WRITER_SLOT, want->technology, trii_generation(mine));
+    narrow(sync, want->region, mine);
+    *out = trii_token(want->region, TRII_WRITER_SLOT, mine);
     return TRI_OK;
 }
 
@@ -313,12 +336,13 @@ struct waiter {
 
 static bool join(struct waiter *w) {
     struct trii_cold *cold = &w->sync->colds[w->want->region];
+    uint64_t made;
     w->slot = trii_sync_take_slot(w->sync, w->want->region,
-                                  trii_slot_bits(w->me, TRII_SLOT_TAKEN, w->want->technology));
+                                  trii_slot_bits(w->me, TRII_SLOT_TAKEN, w->want->technology), &made);
     if (!w->slot)
         return false;
     w->at = trii_slot_at(w->sync, w->want->region, w->slot);
-    uint64_t ticket = w->want->write ? trii_add_seq_cst(&cold->arrivals, 1) : target_of(trii_load_seq_cst(w->word));
+    uint64_t ticket = w->want->write ? trii_add_seq_cst(&cold->arrivals, 1) : target_now(w->sync, w->want->region);
     trii_store_relaxed(&cold->ticket[w->slot - 1], ticket);
     set_slot_state(w->at, w->want->write ? TRII_SLOT_WWAIT : TRII_SLOT_RWAIT);
     return true;
@@ -327,8 +351,7 @@ static bool join(struct waiter *w) {
 /* Shows in the word that somebody waits; again after each sleep, in case a process died while taking a flag down. */
 static void raise_flags(struct waiter *w) {
     uint64_t flags = w->want->write ? TRII_WORD_WWAIT : TRII_WORD_RWAIT;
-    if (w->slot > TRII_NEAR_SLOTS)
-        flags |= TRII_WORD_WIDE;
+    flags |= trii_slot_flag(w->slot);
     if ((trii_load_seq_cst(w->word) & flags) != flags)
         trii_or_seq_cst(w->word, flags);
 }
@@ -350,19 +373,17 @@ static void leave(struct waiter *w) {
 }
 
 static bool enter_as_reader(struct waiter *w, tri_claim *out) {
-    uint64_t target = trii_load_relaxed(&w->sync->colds[w->want->region].ticket[w->slot - 1]);
-    if (!reader_may_enter(trii_load_seq_cst(w->word), target))
+    if (!reader_may_enter(w->sync, w->want->region, w->slot, trii_load_seq_cst(w->word)))
         return false;
     set_slot_state(w->at, TRII_SLOT_READING);
     uint64_t word = look_as_reader(w->sync, w->want->region, w->slot);
-    if ((word & TRII_WORD_POISON) || !reader_may_enter(word, target)) {
+    if ((word & TRII_WORD_POISON) || !reader_may_enter(w->sync, w->want->region, w->slot, word)) {
         set_slot_state(w->at, TRII_SLOT_RWAIT);
         raise_flags(w);
         trii_sync_reader_left(w->sync, w->want->region);
         return false;
     }
-    *out = trii_token(w->sync, w->want->region, w->slot, w->want->technology,
-                      trii_generation(trii_load_relaxed(w->at)));
+    *out = trii_token(w->want->region, w->slot, trii_load_relaxed(w->at));
     lower_flags(w);
     return true;
 }
@@ -379,6 +400,7 @@ static void start_to_drain(struct waiter *w) {
         uint64_t mine = writers_word(w->want, word, w->me, TRII_WORD_DRAIN);
         if (trii_cas_seq_cst(w->word, &word, mine)) {
             w->drain = mine;
+            trii_add_seq_cst(&w->sync->colds[w->want->region].phase, 1);
             set_slot_state(w->at, TRII_SLOT_DRAIN);
             return;
         }
@@ -395,12 +417,10 @@ static bool enter_as_writer(struct waiter *w, tri_claim *out) {
     do {
         mine = (word & ~TRII_WORD_STATE) | TRII_WORD_WRITE;
     } while (!trii_cas_seq_cst(w->word, &word, mine));
-    *out = trii_token(w->sync, w->want->region, TRII_WRITER_SLOT, w->want->technology,
-                      trii_generation(mine));
+    *out = trii_token(w->want->region, TRII_WRITER_SLOT, mine);
     free_slot(w->sync, w->want->region, w->slot);
     lower_flags(w);
-    if (mine & TRII_WORD_WIDE)
-        narrow(w->sync, w->want->region);
+    narrow(w->sync, w->want->region, mine);
     return true;
 }
 

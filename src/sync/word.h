@@ -5,23 +5,29 @@
  * reader's slot *is* its record: one compare-and-swap makes claim, owner and count in one step, so a process that dies
  * between two instructions leaves either nothing or a claim that says whose it was. Readers are counted by looking.
  *
- *   word   63 ... 26    | 19 … 10 | 9    | 8       | 7      | 6     | 5     | 4 3  | 1 0
- *          generation    | member  | wide | cleanse | poison | rwait | wwait | tech | state
- *   slot   63 ... 26    | 19 … 10 |                                  | 5     | 4 3  | 2 1 0
- *          generation    | member  |                                  | nudge | tech | state
+ *   word   63 … 26 | 25 24 | 23 22 | 19 … 10 | 9    | 8       | 7      | 6     | 5     | 4     | 2 1 0
+ *          number  | 0     | tech  | member  | wide | cleanse | poison | rwait | wwait | crowd | state
+ *   slot   63 … 26 | 25 24 | 23 22 | 19 … 10 |                                  | 5     |       | 2 1 0
+ *          number  | 0     | tech  | member  |                                  | nudge |       | state
  *
- * A held word and a held slot differ in nothing but their place: release need not ask which of them it gives back.
+ * A free slot is 0, and so is a free word without flags: who comes expects 0 and need not look before it swaps. A held
+ * word and a held slot differ in nothing but their place: release need not ask which of them it gives back.
  *
- *   generation  word: counts the writers so far; slot: the claims made with this slot so far. A token is region, slot,
- *               technology and generation: it names one claim for ever, and tells what the word or slot holds now
- *               without looking, so that release is one swap and no load before it.
+ *   number      of the claim: no two claims of a process have the same (number.h), so a word or slot that was given
+ *               back never looks again as it did. A token is region, slot, technology and number: it names one claim
+ *               for ever, and tells what the word or slot holds now, so that release is one swap as well.
  *   member      which process, an index into the table of members (members.h); never a pid, so a reused pid inherits
  *               nothing.
- *   wide        slots beyond the word's own cache line may be in use: look there too.
+ *   crowd       slots beyond the first two may be in use: look at those of the word's cache line.
+ *   wide        slots beyond that line may be in use: look at all.
  *   wwait/rwait a writer/reader waits: later readers queue; whoever leaves must look for whom to wake.
  *   cleanse     the writer holds a poisoned region to overwrite it.
  *   nudge       the waiter was told to look again. It sleeps on the slot's low half, so the nudge is also what makes
  *               its futex refuse to sleep.
+ *
+ * Phases are counted apart (struct trii_cold): one begins with each W2, a step after it. A reader that queues waits out
+ * one of them, or none where a writer is in; it reads the phase before the word, so it may wait out one too few, never
+ * one too many. W1 begins none: where it happens, nobody waits.
  *
  * Every change of the word's state. All swaps, and the loads that a decision hangs on, are seq_cst: "show mine, then
  * look at yours" needs one order for both sides (W1, W2 against S1, S6; F1 against every release). That includes the
@@ -40,7 +46,7 @@
  *
  *   S1 FREE → READING   a reader enters if the word it sees after is open, else S2
  *   S2 READING → FREE   release, death, or it met a writer; the last one wakes the queue
- *   S3 FREE → TAKEN     somebody will wait; writes its ticket: its place (writers), or the writer it waits out (readers)
+ *   S3 FREE → TAKEN     somebody will wait; writes its ticket: its place (writers), or the phase it waits out (readers)
  *   S4 TAKEN → RWAIT    a reader waits; then F1
  *   S5 TAKEN → WWAIT    a writer waits; then F1
  *   S6 RWAIT → READING  its turn; it enters if the word it sees after agrees, else S7
@@ -51,8 +57,8 @@
  *   S11 DRAIN → FREE    it is in (after W3), gave up (before W5), or died
  *   S12 TAKEN → FREE    it died
  *
- * Flags: F1 raise wwait, rwait or wide, always after the slot shows what for, and again after each sleep; F2 take one
- * down after looking at all slots, and look again after, for who came meanwhile (then F1). Poison is raised by the
+ * Flags: F1 raise wwait, rwait, crowd or wide, always after the slot shows what for, and again after each sleep; F2 take
+ * one down after looking at all slots, and look again after, for who came meanwhile (then F1). Poison is raised by the
  * writer or with W4, and taken down by the release of a claim that overwrote the region.
  *
  * tests/model/sync.pml is this table as a model that spin checks exhaustively; tests/model/check-model compares them.
@@ -64,32 +70,35 @@
 
 #include <tripoint/sync.h>
 
+#define TRII_QUICK_SLOTS 2u  /* all that a writer looks at while no flag says more */
 #define TRII_NEAR_SLOTS 7u   /* share the word's cache line */
 #define TRII_SLOTS ((uint32_t)TRI_SYNC_CLAIMS_MAX) /* numbers 1 … 127 */
 #define TRII_WRITER_SLOT 0u  /* in tokens: the word itself, which lies before the near slots */
 
-#define TRII_GENERATION_SHIFT 26
-#define TRII_GENERATION_MASK (((uint64_t)1 << 38) - 1)
-#define TRII_LOW_BITS (((uint64_t)1 << TRII_GENERATION_SHIFT) - 1)
+#define TRII_NUMBER_SHIFT 26
+#define TRII_NUMBER_BITS 38
+#define TRII_NUMBER_STEP ((uint64_t)1 << TRII_NUMBER_SHIFT)
+#define TRII_TECH_SHIFT 22
 #define TRII_MEMBER_SHIFT 10
 #define TRII_MEMBER_MASK ((uint64_t)0x3ff)
 #define TRII_MEMBERS 1024u /* member 0 is nobody */
 
 enum trii_word_state {
     TRII_WORD_FREE = 0,   /* no writer; readers may be in */
-    TRII_WORD_DRAIN = 1,  /* a writer has its turn and waits for the readers to leave */
+    TRII_WORD_SHARED = 1, /* a writer that downgraded reads; other readers may be in */
     TRII_WORD_WRITE = 2,  /* a writer is in */
-    TRII_WORD_SHARED = 3  /* a writer that downgraded reads; other readers may be in */
+    TRII_WORD_DRAIN = 4   /* a writer has its turn and waits for the readers to leave */
 };
-#define TRII_WORD_STATE ((uint64_t)3)
-#define TRII_WORD_TECH_SHIFT 3
+#define TRII_WORD_STATE ((uint64_t)7)
+#define TRII_WORD_CLOSED ((uint64_t)(TRII_WORD_WRITE | TRII_WORD_DRAIN)) /* to readers */
+#define TRII_WORD_CROWD ((uint64_t)1 << 4)
 #define TRII_WORD_WWAIT ((uint64_t)1 << 5)
 #define TRII_WORD_RWAIT ((uint64_t)1 << 6)
 #define TRII_WORD_POISON ((uint64_t)1 << 7)
 #define TRII_WORD_CLEANSE ((uint64_t)1 << 8)
 #define TRII_WORD_WIDE ((uint64_t)1 << 9)
 #define TRII_WORD_FLAGS                                                                                                \
-    (TRII_WORD_WWAIT | TRII_WORD_RWAIT | TRII_WORD_POISON | TRII_WORD_CLEANSE | TRII_WORD_WIDE)
+    (TRII_WORD_CROWD | TRII_WORD_WWAIT | TRII_WORD_RWAIT | TRII_WORD_POISON | TRII_WORD_CLEANSE | TRII_WORD_WIDE)
 
 enum trii_slot_state {
     TRII_SLOT_FREE = 0,
@@ -100,7 +109,6 @@ enum trii_slot_state {
     TRII_SLOT_DRAIN = 5    /* this writer owns the word and waits for the readers */
 };
 #define TRII_SLOT_STATE ((uint64_t)7)
-#define TRII_SLOT_TECH_SHIFT 3
 #define TRII_SLOT_NUDGE ((uint64_t)1 << 5)
 
 /* What every claim touches: one cache line. */
@@ -112,22 +120,15 @@ struct trii_cell {
 /* What only waiting, crowds and failure touch. */
 struct trii_cold {
     _Alignas(64) _Atomic uint64_t arrivals; /* tickets given to writers so far */
+    _Atomic uint64_t phase;                 /* how many of them have had their turn (W2) */
     _Atomic uint64_t wide[TRII_SLOTS - TRII_NEAR_SLOTS];
-    /* By slot - 1. Of a waiting writer: its place in the queue. Of a waiting reader: the writer it waits out. */
+    /* By slot - 1. Of a waiting writer: its place in the queue. Of a waiting reader: the phase it waits out. */
     _Atomic uint64_t ticket[TRII_SLOTS];
 };
 
-static inline uint64_t trii_generation(uint64_t value) {
-    return value >> TRII_GENERATION_SHIFT;
-}
-
-static inline uint64_t trii_next_generation(uint64_t value) {
-    return (value & ~TRII_LOW_BITS) + TRII_LOW_BITS + 1;
-}
-
-/* True when generation `a` is not younger than `b`: 38 bits that wrap. */
-static inline bool trii_not_after(uint64_t a, uint64_t b) {
-    return ((b - a) & TRII_GENERATION_MASK) < (TRII_GENERATION_MASK >> 1);
+/* Number and technology: what tells one claim of a member from all others. */
+static inline uint64_t trii_claim_bits(uint64_t value) {
+    return value >> TRII_TECH_SHIFT << TRII_TECH_SHIFT;
 }
 
 static inline uint32_t trii_member_of(uint64_t value) {
@@ -138,32 +139,33 @@ static inline uint64_t trii_member_bits(uint64_t value) {
     return value & TRII_MEMBER_MASK << TRII_MEMBER_SHIFT;
 }
 
-_Static_assert((int)TRII_WORD_WRITE == (int)TRII_SLOT_READING && TRII_WORD_TECH_SHIFT == TRII_SLOT_TECH_SHIFT,
-               "a held word and a held slot look alike");
+_Static_assert((int)TRII_WORD_WRITE == (int)TRII_SLOT_READING, "a held word and a held slot look alike");
 
-/* What a claim of this member and technology makes of the word, or of a slot. */
-static inline uint64_t trii_word_bits(uint64_t me, enum trii_word_state state, uint64_t technology) {
-    return me | (uint64_t)state | technology << TRII_WORD_TECH_SHIFT;
+/* What a claim of this member and technology makes of the word or of a slot, but for its number and the flags. */
+static inline uint64_t trii_slot_bits(uint64_t me, unsigned state, uint64_t technology) {
+    return me | state | technology << TRII_TECH_SHIFT;
 }
 
-static inline uint64_t trii_slot_bits(uint64_t me, enum trii_slot_state state, uint64_t technology) {
-    return me | (uint64_t)state | technology << TRII_SLOT_TECH_SHIFT;
+/* The flag in the word that makes others look at `slot`. */
+static inline uint64_t trii_slot_flag(uint32_t slot) {
+    return slot <= TRII_QUICK_SLOTS ? 0 : slot <= TRII_NEAR_SLOTS ? TRII_WORD_CROWD : TRII_WORD_WIDE;
+}
+
+/* The last slot number in use perhaps, by that flag. */
+static inline uint32_t trii_slots_used(uint64_t word) {
+    return word & TRII_WORD_WIDE ? TRII_SLOTS : word & TRII_WORD_CROWD ? TRII_NEAR_SLOTS : TRII_QUICK_SLOTS;
 }
 
 static inline enum trii_word_state trii_word_state(uint64_t word) {
     return (enum trii_word_state)(word & TRII_WORD_STATE);
 }
 
-static inline enum tri_technology trii_word_tech(uint64_t word) {
-    return (enum tri_technology)(word >> TRII_WORD_TECH_SHIFT & 3);
+static inline enum tri_technology trii_tech(uint64_t value) {
+    return (enum tri_technology)(value >> TRII_TECH_SHIFT & 3);
 }
 
 static inline enum trii_slot_state trii_slot_state(uint64_t slot) {
     return (enum trii_slot_state)(slot & TRII_SLOT_STATE);
-}
-
-static inline enum tri_technology trii_slot_tech(uint64_t slot) {
-    return (enum tri_technology)(slot >> TRII_SLOT_TECH_SHIFT & 3);
 }
 
 #endif

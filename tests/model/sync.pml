@@ -35,8 +35,8 @@
 /* the word */
 byte state = FREE, owner = NOBODY;
 bit wwait = 0, rwait = 0, poison = 0;
-/* the slots. Generations and tickets grow without end in C; here is what they tell: how many writers a reader still has
- * to wait out, whether the word has had a writer since holder i looked, and the order in which writers came. */
+/* the slots. Phases and tickets grow without end in C; here is what they tell: how many phases a reader still has to
+ * wait out, whether one began since holder i looked, and the order in which writers came. */
 byte slot[N], outwait[N], place[N];
 bit nudged[N], old_look[N];
 
@@ -98,7 +98,7 @@ inline went_out() {
     inside[me] = 0
 }
 
-inline one_more_writer(who) {
+inline one_more_phase(who) {
     old_look[who] = 1;
     if
     :: outwait[who] > 0 -> outwait[who]--
@@ -106,12 +106,12 @@ inline one_more_writer(who) {
     fi
 }
 
-/* the generation of the word goes up by one */
-inline next_generation() {
-    one_more_writer(0);
-    one_more_writer(1);
+/* a writer that waited has its turn: one phase more. A step of its own, after W2 */
+inline next_phase() {
+    one_more_phase(0);
+    one_more_phase(1);
 #if N > 2
-    one_more_writer(2)
+    one_more_phase(2)
 #endif
 }
 
@@ -137,7 +137,7 @@ inline leave_place(was) {
 }
 
 inline look_at_word() {
-    d_step { l_state = state; l_ww = wwait; l_rw = rwait; l_po = poison; old_look[me] = 0 }
+    d_step { l_state = state; l_ww = wwait; l_rw = rwait; l_po = poison }
 }
 
 /* found = some slot is in `wanted` */
@@ -350,6 +350,7 @@ proctype holder(byte me; byte role) {
 
     read_queue:
         slot[me] = S_TAKEN; /* S3 */
+        old_look[me] = 0; /* looks at the phase, then at the word */
         look_at_word();
         d_step {
 #ifdef M_READER_WAITS_OUT_ONE_MORE
@@ -443,8 +444,8 @@ proctype holder(byte me; byte role) {
         d_step {
             found = 0;
             if
-            :: state == l_state && wwait == l_ww && rwait == l_rw && !old_look[me] && poison == l_po ->
-                state = WRITE; owner = me; next_generation(); found = 1 /* W1 */
+            :: state == l_state && wwait == l_ww && rwait == l_rw && poison == l_po ->
+                state = WRITE; owner = me; found = 1 /* W1 */
             :: else -> skip
             fi
         }
@@ -517,13 +518,17 @@ proctype holder(byte me; byte role) {
 #endif
                     d_step {
                         if
-                        :: state == l_state && wwait == l_ww && rwait == l_rw && !old_look[me] && poison == l_po ->
-                            state = DRAIN; owner = me; next_generation(); drains = 1 /* W2 */
+                        :: state == l_state && wwait == l_ww && rwait == l_rw && poison == l_po ->
+                            state = DRAIN; owner = me; drains = 1 /* W2 */
                         :: else -> skip
                         fi
                     }
                     if
-                    :: drains -> d_step { slot[me] = S_DRAIN; nudged[me] = 0 } /* S9 */
+                    :: drains ->
+#ifndef M_NO_NEXT_PHASE
+                        d_step { next_phase() }
+#endif
+                        d_step { slot[me] = S_DRAIN; nudged[me] = 0 } /* S9 */
                     :: else -> goto take_turn
                     fi
                 :: else -> skip

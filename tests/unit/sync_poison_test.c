@@ -146,6 +146,7 @@ static void a_dead_reader_in_an_unflagged_slot_goes(void **state) {
         assert_ok(tri_sync_acquire_read(sync, 4, HOST, NULL, &claims[i], &err));
     pid_t pid = fork_writer(5);
     uint64_t place = trii_member_bits(trii_load_relaxed(&trii_cell(sync, 5)->word));
+    trii_sync_touch(sync, 4); /* as whoever takes a wide slot does first */
     trii_store_seq_cst(trii_slot_at(sync, 4, last), trii_slot_bits(place, TRII_SLOT_READING, GPU));
     for (uint32_t i = 0; i < TRII_NEAR_SLOTS; i++)
         assert_ok(tri_sync_release(sync, claims[i], &err));
