@@ -76,6 +76,9 @@ struct trii_effects {
     /* The same after front's alpha has become alpha * m + 0.5, cut, m being the mask sampled as apply_mask does. */
     void (*blend)(const uint8_t *front, const uint8_t *behind, struct trii_size size, const float *mask,
                   struct trii_size mask_size, uint8_t *dst, void *scratch);
+    /* apply_mask (kernels.h) with 1 - m for m. src may be dst. */
+    void (*apply_outside)(const uint8_t *src, struct trii_size size, const float *mask, struct trii_size mask_size,
+                          uint8_t *dst, void *scratch);
     /* Scaled by s = min(in / out) of both axes and cut at both sides alike: area mean when s > 1, else bilinear. */
     void (*cover)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out);
     void (*refine)(const uint8_t *image, struct trii_size size, const float *mask, struct trii_size mask_size,
@@ -89,6 +92,7 @@ struct trii_effects {
     void (*hide)(const uint8_t *src, struct trii_size size, const float *boxes, const struct trii_hide *hide,
                  uint8_t *dst, void *scratch);
 };
+/* Of blend and apply_outside. */
 size_t trii_blend_scratch(struct trii_size size, struct trii_size mask_size);
 
 extern const struct trii_effects trii_effects_plain;

@@ -73,6 +73,30 @@ static void mask_row(const float *mask, struct trii_size size, struct trii_tap v
     }
 }
 
+/* What a row of the image needs of the mask. */
+struct masking {
+    struct trii_size size, image;
+    float scale;
+    struct trii_columns columns;
+    float *between, *row;
+};
+
+static struct masking masking_in(float *scratch, struct trii_size image, struct trii_size mask) {
+    float *row = scratch + mask.width;
+    return (struct masking){
+        .size = mask,
+        .image = image,
+        .scale = (float)mask.height / (float)image.height,
+        .columns = trii_columns_in(row + image.width, image.width, mask.width, (float)mask.width / (float)image.width),
+        .between = scratch,
+        .row = row};
+}
+
+static const float *mask_of(const struct masking *m, const float *mask, uint32_t y) {
+    mask_row(mask, m->size, trii_tap_of(y, m->size.height, m->scale), &m->columns, m->image.width, m->between, m->row);
+    return m->row;
+}
+
 static inline void blend_block(const uint8_t *front, const uint8_t *behind, const float *mask, size_t count,
                                uint8_t *dst) {
     uint32_t f[BLOCK] = {0}, b[BLOCK] = {0}, out[BLOCK];
@@ -90,15 +114,38 @@ static inline void blend_block(const uint8_t *front, const uint8_t *behind, cons
 
 void TRII_EFFECT(blend)(const uint8_t *front, const uint8_t *behind, struct trii_size size, const float *mask,
                         struct trii_size mask_size, uint8_t *dst, void *scratch) {
-    float *between = scratch, *row = between + mask_size.width;
-    const float sx = (float)mask_size.width / (float)size.width, sy = (float)mask_size.height / (float)size.height;
-    const struct trii_columns columns = trii_columns_in(row + size.width, size.width, mask_size.width, sx);
+    const struct masking m = masking_in(scratch, size, mask_size);
     for (uint32_t y = 0; y < size.height; y++) {
         const size_t first = (size_t)y * size.width * 4, whole = size.width - size.width % BLOCK;
-        mask_row(mask, mask_size, trii_tap_of(y, mask_size.height, sy), &columns, size.width, between, row);
+        const float *row = mask_of(&m, mask, y);
         for (size_t x = 0; x < whole; x += BLOCK)
             blend_block(front + first + x * 4, behind + first + x * 4, row + x, BLOCK, dst + first + x * 4);
         blend_block(front + first + whole * 4, behind + first + whole * 4, row + whole, size.width - whole,
                     dst + first + whole * 4);
+    }
+}
+
+static inline void outside_block(const uint8_t *src, const float *mask, size_t count, uint8_t *dst) {
+    uint32_t p[BLOCK] = {0}, out[BLOCK];
+    float m[BLOCK] = {0};
+    read_block(p, src, count);
+    for (size_t i = 0; i < count; i++)
+        m[i] = mask[i];
+    for (size_t i = 0; i < BLOCK; i++) {
+        const float alpha = (float)(int32_t)(p[i] >> 24) * (1.0f - m[i]) + 0.5f;
+        out[i] = (p[i] & 0xffffff) | (uint32_t)(int32_t)alpha << 24;
+    }
+    write_block(dst, out, count);
+}
+
+void TRII_EFFECT(apply_outside)(const uint8_t *src, struct trii_size size, const float *mask, struct trii_size mask_size,
+                                uint8_t *dst, void *scratch) {
+    const struct masking m = masking_in(scratch, size, mask_size);
+    for (uint32_t y = 0; y < size.height; y++) {
+        const size_t first = (size_t)y * size.width * 4, whole = size.width - size.width % BLOCK;
+        const float *row = mask_of(&m, mask, y);
+        for (size_t x = 0; x < whole; x += BLOCK)
+            outside_block(src + first + x * 4, row + x, BLOCK, dst + first + x * 4);
+        outside_block(src + first + whole * 4, row + whole, size.width - whole, dst + first + whole * 4);
     }
 }

@@ -33,15 +33,13 @@ TRIPOINT_OPERATION(decode_faces) {
     static struct faces_work work;
     const struct tripoint_operand *raw = &call->operands[0], *scores = &call->operands[1];
     const struct tripoint_operand *image = &call->operands[2], *boxes = &call->operands[3];
-    if (call->operand_count != 4 || call->param_count != 3 || raw->rank != 3 || scores->rank != 3 || image->rank != 3 ||
+    if (call->operand_count != 4 || call->param_count != 2 || raw->rank != 3 || scores->rank != 3 || image->rank != 3 ||
         boxes->rank != 2 || raw->dtype != TRIPOINT_F32 || scores->dtype != TRIPOINT_F32 ||
         raw->shape[1] != FACES_ANCHORS || raw->shape[2] != FACES_RAW || boxes->shape[1] != FACES_BOX)
         return 1;
     const uint32_t squares = (uint32_t)scores->shape[0];
     const uint32_t height = (uint32_t)image->shape[0], width = (uint32_t)image->shape[1];
-    if (squares != faces_squares(width, height, (uint32_t)call->params[0]))
-        return 2;
-    faces_find(&work, tripoint_bytes(raw), tripoint_bytes(scores), squares, width, height, (float)call->params[1],
+    faces_find(&work, tripoint_bytes(raw), tripoint_bytes(scores), squares, width, height, (float)call->params[0],
                (uint32_t)boxes->shape[0], tripoint_bytes(boxes));
     return 0;
 }

@@ -147,8 +147,18 @@ fn sampled(s: Eight, x: u32) -> vec4f {
 }
 //end
 
+//if outside
+fn kept(m: vec4f) -> vec4f {
+    return 1.0 - m;
+}
+//else
+fn kept(m: vec4f) -> vec4f {
+    return m;
+}
+//end
+
 fn with_alpha(pixels: vec4u, m: vec4f) -> vec4u {
-    let alpha = vec4f(pixels >> vec4u(24u)) * m + 0.5;
+    let alpha = vec4f(pixels >> vec4u(24u)) * kept(m) + 0.5;
     return (pixels & vec4u(0xffffffu)) | (bitcast<vec4u>(floor(alpha) + 8388608.0) << vec4u(24u));
 }
 

@@ -109,16 +109,6 @@ fn average(@builtin(global_invocation_id) id: vec3u) {
     made_means[job.base / 4u + id.y * job.pitch + id.x] = vec4f(sum * share, 0.0);
 }
 
-//if in_place
-fn pixel_at(i: u32) -> u32 {
-    return hidden[i];
-}
-//else
-fn pixel_at(i: u32) -> u32 {
-    return image[i];
-}
-//end
-
 fn mean_of(box: u32, cell: vec2i) -> vec3f {
     let inside = vec2u(clamp(cell, vec2i(0), vec2i(i32(job.cells) - 1)));
     return means[(box * job.cells + inside.y) * job.cells + inside.x].rgb;
@@ -173,25 +163,42 @@ const EDGE = 5.0;
 const EDGE = 65536.0;
 //end
 
+//if in_place
+fn begin(first: u32, end: u32) {
+}
+//else
+fn begin(first: u32, end: u32) {
+    for (var i = first; i < end; i++) {
+        hidden[i] = image[i];
+    }
+}
+//end
+
+// Eight pixels of a row: most boxes are passed over at one look.
 @compute @workgroup_size(256)
 fn hide(@builtin(global_invocation_id) id: vec3u) {
-    if (id.x >= job.extent.x || id.y >= job.extent.y) {
+    if (id.x * 8u >= job.extent.x || id.y >= job.extent.y) {
         return;
     }
-    let place = vec2i(job.origin + id.xy);
-    let i = job.base + id.y * job.pitch + id.x;
-    let word = pixel_at(i);
-    var colour = unpacked(word);
+    let first = job.base + id.y * job.pitch + id.x * 8u;
+    let count = min(job.extent.x - id.x * 8u, 8u);
+    let place = vec2i(vec2u(job.origin.x + id.x * 8u, job.origin.y + id.y));
+    begin(first, first + count);
     for (var k = 0u; k < job.boxes; k++) {
         let area = areas[k];
         if (area.size.x == 0) {
             break;
         }
         let at = place - area.place;
-        if (all(at >= vec2i(0)) && all(at < area.size)) {
-            let hiding = vec4f(colour_of(k, area, at), colour.a);
-            colour = floor(min(lerp(colour, hiding, covering(area, at)) + 0.5, vec4f(255.0)));
+        if (at.y < 0 || at.y >= area.size.y || at.x + i32(count) <= 0 || at.x >= area.size.x) {
+            continue;
+        }
+        let end = u32(min(i32(count), area.size.x - at.x));
+        for (var i = u32(max(-at.x, 0)); i < end; i++) {
+            let here = at + vec2i(i32(i), 0);
+            let was = unpacked(hidden[first + i]);
+            let hiding = vec4f(colour_of(k, area, here), was.a);
+            hidden[first + i] = packed(min(lerp(was, hiding, covering(area, here)) + 0.5, vec4f(255.0)));
         }
     }
-    hidden[i] = packed(colour);
 }

@@ -68,13 +68,16 @@ const char *trii_args_text(const struct trii_op *op, const struct trii_args *arg
 /* Whether a choice or text is this one. */
 bool trii_args_is(const struct trii_op *op, const struct trii_args *args, const char *name, const char *text);
 
-/* The segmentation models that ship, by the `model` parameter of `segment`. */
+/* The models that ship: those of `segment`, by its parameter `model`, and the one of `detect_faces`. A network is given
+ * (RGB - mean) / scale of pixels 0 ... 255. */
 struct trii_model {
     const char *name;     /* "selfie" */
     const char *file;     /* below the data folder */
     const char *sha256;   /* of the file: a different one is refused */
-    uint32_t height, width; /* the network's own input and mask size */
+    uint32_t height, width; /* the network's own input size, and that of a mask */
+    float mean, scale;
 };
 const struct trii_model *trii_model_find(const char *name);
+const struct trii_model *trii_model_of_faces(void);
 
 #endif

@@ -321,8 +321,8 @@ static void decode_faces(int e) {
     for (size_t i = 0; i < SIZES; i++) {
         const uint32_t levels = sizes[i].width % 2 ? 3 : 2, squares = trii_faces_tiles(sizes[i], levels);
         check_all(e, &(struct job){.op = "decode_faces",
-                                   .params = {{"levels", levels, NULL}, {"score", 0.6, NULL}},
-                                   .param_count = 2,
+                                   .params = {{"score", 0.6, NULL}},
+                                   .param_count = 1,
                                    .in = {tensor(squares, 16), tensor(squares, 1), IMAGE(sizes[i].width, sizes[i].height)}});
     }
 }

@@ -83,9 +83,9 @@ static void free_scene(struct scene *s) {
     free(s->scratch);
 }
 
-enum { BLUR, COMPOSITE, FLATTEN, BLEND, COVER, REFINE, STEADY, TILES, HIDE, EFFECTS };
-static const char *const names[EFFECTS] = {"blur",   "composite", "flatten", "blend", "cover",
-                                           "refine", "steady",    "tiles",   "hide"};
+enum { BLUR, COMPOSITE, FLATTEN, BLEND, OUTSIDE, COVER, REFINE, STEADY, TILES, HIDE, EFFECTS };
+static const char *const names[EFFECTS] = {"blur",  "composite", "flatten", "blend", "apply outside",
+                                           "cover", "refine",    "steady",  "tiles", "hide"};
 
 static size_t result_bytes(const struct scene *s, int effect) {
     return effect == COVER    ? pixels(s->other) * 4
@@ -109,6 +109,9 @@ static void run(const struct trii_effects *set, const struct scene *s, int effec
         break;
     case BLEND:
         set->blend(s->image, s->second, s->size, s->mask, s->other, out, s->scratch);
+        break;
+    case OUTSIDE:
+        set->apply_outside(s->image, s->size, s->mask, s->other, out, s->scratch);
         break;
     case COVER:
         set->cover(s->image, s->size, out, s->other);
@@ -157,7 +160,7 @@ static void the_fast_set_agrees_with_the_plain_one(void **state) {
 }
 
 static void in_place_is_the_same(void **state) {
-    static const int effects[] = {BLUR, COMPOSITE, FLATTEN, BLEND, HIDE};
+    static const int effects[] = {BLUR, COMPOSITE, FLATTEN, BLEND, OUTSIDE, HIDE};
     (void)state;
     for (int round = 0; round < 40; round++) {
         struct scene s;

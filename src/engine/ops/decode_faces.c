@@ -10,41 +10,54 @@ static const struct tri_operand_info operands[] = {
      "f32 [capacity,5]: x, y, width, height (0 to 1), score; the surest first; zeros after the last"},
 };
 static const struct tri_param_info params[] = {
-    {"levels", "integer", 3, 1, TRII_FACES_LEVELS, NULL, NULL, "as given to face_tiles"},
     {"score", "number", 0.5, 0.01, 0.99, NULL, NULL, "what is less sure is no face"},
     {"capacity", "integer", 64, 1, 1024, NULL, NULL, "faces that are listed at most"},
 };
 
-static tri_status need_tensor(const struct trii_op *op, size_t i, const struct tri_layout *layout, uint64_t squares,
-                              uint64_t numbers, struct tri_error *err) {
+/* As many squares as some number of levels of the image has. */
+static bool is_of_image(uint64_t squares, struct trii_size size) {
+    for (uint32_t levels = 1; levels <= TRII_FACES_LEVELS; levels++)
+        if (trii_faces_tiles(size, levels) == squares)
+            return true;
+    return false;
+}
+
+static tri_status need_tensor(const struct trii_op *op, size_t i, const struct tri_layout *layout, uint64_t numbers,
+                              struct tri_error *err) {
     char text[96];
-    if (layout->dtype == TRI_DTYPE_F32 && layout->rank == 3 && layout->shape[0] == squares &&
-        layout->shape[1] == TRII_FACES_ANCHORS && layout->shape[2] == numbers && tri_layout_is_tight(layout))
+    if (layout->dtype == TRI_DTYPE_F32 && layout->rank == 3 && layout->shape[1] == TRII_FACES_ANCHORS &&
+        layout->shape[2] == numbers && tri_layout_is_tight(layout))
         return TRI_OK;
-    return trii_fail(err, TRI_BAD_PIPELINE,
-                     "decode_faces: %s is %s; for this image and these levels it must be f32 [%llu,%d,%llu]",
-                     op->info.operands[i].name, tri_layout_format(layout, text, sizeof text),
-                     (unsigned long long)squares, TRII_FACES_ANCHORS, (unsigned long long)numbers);
+    return trii_fail(err, TRI_BAD_PIPELINE, "decode_faces: %s is %s; it must be f32 [squares,%d,%llu], from detect_faces",
+                     op->info.operands[i].name, tri_layout_format(layout, text, sizeof text), TRII_FACES_ANCHORS,
+                     (unsigned long long)numbers);
 }
 
 static tri_status infer(const struct trii_op *op, const struct trii_args *args, const struct tri_layout *in,
                         struct tri_layout *out, struct tri_error *err) {
-    tri_status status = trii_need_rgba(op, &in[2], err);
+    const uint64_t squares = in[0].shape[0];
+    tri_status status = need_tensor(op, 0, &in[0], TRII_FACES_RAW, err);
+    if (status == TRI_OK)
+        status = need_tensor(op, 1, &in[1], 1, err);
+    if (status == TRI_OK)
+        status = trii_need_rgba(op, &in[2], err);
     if (status != TRI_OK)
         return status;
     const struct trii_size size = {(uint32_t)in[2].shape[1], (uint32_t)in[2].shape[0]};
     if (size.width == 0 || size.height == 0)
         return trii_fail(err, TRI_BAD_PIPELINE, "decode_faces needs an image with pixels in it");
-    const uint32_t squares = trii_faces_tiles(size, (uint32_t)trii_args_number(op, args, "levels"));
-    status = need_tensor(op, 0, &in[0], squares, TRII_FACES_RAW, err);
-    if (status == TRI_OK)
-        status = need_tensor(op, 1, &in[1], squares, 1, err);
-    if (status == TRI_OK)
-        out[0] = (struct tri_layout){.dtype = TRI_DTYPE_F32,
-                                     .kind = TRI_KIND_BOXES,
-                                     .rank = 2,
-                                     .shape = {(uint64_t)trii_args_number(op, args, "capacity"), TRII_FACES_BOX}};
-    return status;
+    if (in[1].shape[0] != squares || !is_of_image(squares, size))
+        return trii_fail(err, TRI_BAD_PIPELINE,
+                         "decode_faces: raw has %llu squares and scores %llu; an image of %ux%u is shown in %u, %u, %u or %u: "
+                         "name the image that face_tiles was given",
+                         (unsigned long long)squares, (unsigned long long)in[1].shape[0], size.width, size.height,
+                         trii_faces_tiles(size, 1), trii_faces_tiles(size, 2), trii_faces_tiles(size, 3),
+                         trii_faces_tiles(size, 4));
+    out[0] = (struct tri_layout){.dtype = TRI_DTYPE_F32,
+                                 .kind = TRI_KIND_BOXES,
+                                 .rank = 2,
+                                 .shape = {(uint64_t)trii_args_number(op, args, "capacity"), TRII_FACES_BOX}};
+    return TRI_OK;
 }
 
 const struct trii_op trii_decode_faces_op = {

@@ -1,6 +1,14 @@
 #include "engine/ops/faces.h"
 #include "engine/ops/need.h"
 
+static const struct trii_model model = {"faces", "models/face_detection_short_range.onnx",
+                                        "90b543c93f18b0e9aa09cb2a6a7925a0c1435e1f03561165319d00d9c37781c5",
+                                        TRII_FACES_SIDE, TRII_FACES_SIDE, 127.5f, 127.5f};
+
+const struct trii_model *trii_model_of_faces(void) {
+    return &model;
+}
+
 static const struct tri_operand_info operands[] = {
     {"tiles", TRI_ACCESS_READ, TRI_KIND_IMAGE, "what face_tiles makes: u8 [128 * n,128,4]"},
     {"raw", TRI_ACCESS_WRITE, TRI_KIND_TENSOR, "f32 [n,896,16]: box and six points of each anchor, for decode_faces"},
@@ -34,7 +42,7 @@ const struct trii_op trii_detect_faces_op = {
     .id = TRII_OP_DETECT_FACES,
     .info = {.name = "detect_faces",
              .summary = "looks for faces in squares of an image",
-             .definition = "RGB / 127.5 - 1, through the model in f32, square by square; alpha is ignored.",
+             .definition = "(RGB - 127.5) / 127.5, through the model in f32, square by square; alpha is ignored.",
              .technologies = TRII_ON(WEBNN),
              .operand_count = TRII_COUNT(operands),
              .operands = operands},

@@ -8,8 +8,8 @@ static const struct tri_operand_info operands[] = {
 };
 static const struct tri_param_info params[] = {
     {"levels", "integer", 3, 1, TRII_FACES_LEVELS, NULL, NULL,
-     "1: the whole image in one square; each more: squares of half the side, for smaller faces (a square image: 1, 10, "
-     "59, 284)"},
+     "1: the whole image in one square; each more adds squares of half the side, for smaller faces: 1, 10, 59 or 284 in a "
+     "square image"},
 };
 
 static tri_status infer(const struct trii_op *op, const struct trii_args *args, const struct tri_layout *in,

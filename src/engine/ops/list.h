@@ -27,6 +27,7 @@
     X(UNPREMULTIPLY, unpremultiply) \
     X(THRESHOLD, threshold)         \
     X(EXTRACT_MASK, extract_mask)   \
-    X(COLOUR_MATRIX, colour_matrix)
+    X(COLOUR_MATRIX, colour_matrix) \
+    X(DETECT_FACES, detect_faces)
 
 #endif

@@ -4,9 +4,9 @@
 
 static const struct trii_model models[] = {
     {"selfie", "models/selfie_segmentation.onnx",
-     "725686af4bd3e05229d4909a3b5b292e648ba09101253e1544aa8ea540da232a", 256, 256},
+     "725686af4bd3e05229d4909a3b5b292e648ba09101253e1544aa8ea540da232a", 256, 256, 0, 255},
     {"selfie-landscape", "models/selfie_segmentation_landscape.onnx",
-     "ab95eed7c8024a44d382b68fba1f13c01ae192e890436a55c55377faa3a74afa", 144, 256},
+     "ab95eed7c8024a44d382b68fba1f13c01ae192e890436a55c55377faa3a74afa", 144, 256, 0, 255},
 };
 
 const struct trii_model *trii_model_find(const char *name) {

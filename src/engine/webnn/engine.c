@@ -147,7 +147,7 @@ static void info(const struct tri_engine *engine, struct tri_engine_info *out) {
 
 static bool has(const struct tri_engine *engine, const struct trii_op *op) {
     (void)engine;
-    return op->id == TRII_OP_SEGMENT;
+    return op->id == TRII_OP_SEGMENT || op->id == TRII_OP_DETECT_FACES;
 }
 
 const struct trii_engine_vtable trii_webnn_engine = {

@@ -97,7 +97,7 @@ static void unfold(const struct trii_openvino *ov, struct folding *f) {
         ov->preprocess_prepostprocessor_free(f->whole);
 }
 
-/* u8 RGBX [1,height,width,4] -> f32 RGB / 255 of the model's size. That the resize works on f32 is part of `segment`'s
+/* u8 RGBX [1,height,width,4] -> f32 (RGB - mean) / scale of the model's size. That the resize works on f32 is part of `segment`'s
  * definition: on bytes it would round. A change of the graph is a change of GRAPH in the cache's key. */
 static int fold(const struct trii_openvino *ov, struct folding *f, const struct trii_model *info,
                 struct ov_model *model, uint64_t height, uint64_t width, struct ov_model **out) {
@@ -122,7 +122,9 @@ static int fold(const struct trii_openvino *ov, struct folding *f, const struct 
     STEP(preprocess_preprocess_steps_convert_element_type(f->steps, TRII_OV_F32))
     if (resize)
         STEP(preprocess_preprocess_steps_resize(f->steps, TRII_OV_RESIZE_LINEAR))
-    STEP(preprocess_preprocess_steps_scale(f->steps, 255.0f))
+    if (info->mean != 0)
+        STEP(preprocess_preprocess_steps_mean(f->steps, info->mean))
+    STEP(preprocess_preprocess_steps_scale(f->steps, info->scale))
     STEP(preprocess_prepostprocessor_build(f->whole, out))
 #undef STEP
     return code;

@@ -85,6 +85,8 @@ struct trii_ov_property {
     X(compiled_model_free, void, (struct ov_compiled_model *))                                                         \
     X(infer_request_set_input_tensor, int, (struct ov_infer_request *, const struct ov_tensor *))                      \
     X(infer_request_set_output_tensor, int, (struct ov_infer_request *, const struct ov_tensor *))                     \
+    X(infer_request_set_output_tensor_by_index, int,                                                                   \
+      (struct ov_infer_request *, size_t, const struct ov_tensor *))                                                   \
     X(infer_request_infer, int, (struct ov_infer_request *))                                                           \
     X(infer_request_free, void, (struct ov_infer_request *))                                                           \
     X(tensor_create_from_host_ptr, int, (unsigned, struct trii_ov_shape, void *, struct ov_tensor **))                 \
@@ -121,6 +123,7 @@ struct trii_ov_property {
     X(preprocess_preprocess_steps_convert_element_type, int, (struct ov_preprocess_preprocess_steps *, unsigned))      \
     X(preprocess_preprocess_steps_convert_color, int, (struct ov_preprocess_preprocess_steps *, unsigned))             \
     X(preprocess_preprocess_steps_resize, int, (struct ov_preprocess_preprocess_steps *, unsigned))                    \
+    X(preprocess_preprocess_steps_mean, int, (struct ov_preprocess_preprocess_steps *, float))                         \
     X(preprocess_preprocess_steps_scale, int, (struct ov_preprocess_preprocess_steps *, float))
 
 struct trii_openvino {

@@ -37,7 +37,8 @@ tri_status trii_nn_prepare(struct tri_engine *engine, const struct trii_stage *s
     struct trii_prepared *prepared = trii_calloc(1, sizeof *prepared);
     if (!prepared)
         return trii_fail(err, TRI_NO_MEMORY, "no memory to prepare an inference");
-    tri_status status = prepare(nn, stage, prepared, err);
+    tri_status status = stage->op->id == TRII_OP_DETECT_FACES ? trii_nn_prepare_faces(nn, stage, prepared, err)
+                                                              : prepare(nn, stage, prepared, err);
     if (status != TRI_OK)
         trii_nn_release(engine, prepared);
     else
@@ -47,6 +48,7 @@ tri_status trii_nn_prepare(struct tri_engine *engine, const struct trii_stage *s
 
 void trii_nn_release(struct tri_engine *engine, struct trii_prepared *prepared) {
     struct trii_nn *nn = (struct trii_nn *)engine;
+    trii_nn_release_faces(nn, prepared);
     if (prepared->request)
         nn->ov.infer_request_free(prepared->request);
     if (prepared->model)
@@ -75,7 +77,7 @@ static void infer(struct trii_nn *nn, struct trii_prepared *prepared) {
     struct trii_fence *fence = prepared->fence;
     struct tri_error error = {0};
     tri_status status = TRI_OK;
-    int code = nn->ov.infer_request_infer(prepared->request);
+    int code = prepared->squares ? trii_nn_infer_faces(nn, prepared) : nn->ov.infer_request_infer(prepared->request);
     if (code != TRII_OV_OK)
         status = trii_openvino_fail(&nn->ov, code, &error, TRI_ENGINE_FAILED, "the inference failed");
     trii_fence_signal(fence, status, status == TRI_OK ? NULL : &error);

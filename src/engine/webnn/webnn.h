@@ -7,6 +7,7 @@
  *   model.c     models ready to run, shared by the stages that want the same one
  *   store.c     compiled models and in-place verdicts in the cache
  *   segment.c   prepare, submit, release; the thread that infers
+ *   faces.c     an inference a square of an image
  *   byte.c      one byte through an inference
  *
  * Threads: the front door serialises calls on one engine. One thread of ours infers ("infer"); `mutex` guards what it
@@ -37,10 +38,17 @@ struct trii_nn_model {
     bool in_place;           /* found bit-identical in place, now or by an earlier run */
 };
 
+/* Tensors over the operands of detect_faces: one square of the image, and what the model says of it. */
+struct trii_nn_square {
+    struct ov_tensor *image, *raw, *scores;
+};
+
 struct trii_prepared {
     struct trii_prepared *next; /* in the queue */
     struct trii_nn_model *model;
     struct ov_infer_request *request;
+    struct trii_nn_square *squares; /* the request runs once for each; NULL: it runs once, on what it is bound to */
+    size_t square_count;
     struct trii_fence *fence; /* of the submission in flight */
 };
 
@@ -117,6 +125,13 @@ void trii_nn_release(struct tri_engine *engine, struct trii_prepared *prepared);
 void trii_nn_settle(struct tri_engine *engine);
 /* The thread that infers, and, when it has nothing to infer, saves. Ends when `closing` and all is saved. */
 void trii_nn_infer_thread(void *nn);
+
+/* ---- faces.c ---- */
+tri_status trii_nn_prepare_faces(struct trii_nn *nn, const struct trii_stage *stage, struct trii_prepared *prepared,
+                                 struct tri_error *err);
+/* OpenVINO's code. */
+int trii_nn_infer_faces(struct trii_nn *nn, const struct trii_prepared *prepared);
+void trii_nn_release_faces(struct trii_nn *nn, struct trii_prepared *prepared);
 
 /* ---- byte.c ---- */
 tri_status trii_nn_peek(struct tri_engine *engine, const struct trii_region *region, uint64_t offset, uint8_t *out,

@@ -2,8 +2,8 @@
 
 extern const char trii_wgsl_apply_mask[];
 
-enum { HUGE = 1, NARROW4 = 2, NARROW8 = 4 };
-#define SECTIONS {"huge", "narrow4", "narrow8"}
+enum { HUGE = 1, NARROW4 = 2, NARROW8 = 4, OUTSIDE = 8 };
+#define SECTIONS {"huge", "narrow4", "narrow8", "outside"}
 
 /* By whether the width is a multiple of four, and whether it works in place. */
 static const struct trii_gpu_source sources[2][2] = {
@@ -25,6 +25,8 @@ tri_status trii_gpu_apply_mask(const struct trii_stage *stage, struct trii_gpu_w
     struct trii_gpu_pass *pass = trii_gpu_add_pass(work, &sources[fours][trii_gpu_in_place(stage)], image);
     (void)err;
     pass->variant = narrow(sampling.scale[0]) | (trii_gpu_is_huge(mask) ? HUGE : 0);
+    if (trii_args_is(stage->op, &stage->args, "keep", "outside"))
+        pass->variant |= OUTSIDE;
     pass->pixels = 8;
     pass->bound[0] = 2;
     pass->bound[1] = 1;

@@ -46,6 +46,7 @@ tri_status trii_gpu_hide_boxes(const struct trii_stage *stage, struct trii_gpu_w
     trii_gpu_set_values(pass, &values, sizeof values);
     pass = trii_gpu_add_pass(work, &hide[in_place], image);
     pass->variant = style | (in_place ? IN_PLACE : 0);
+    pass->pixels = 8;
     pass->bound[0] = 2;
     pass->bound[1] = areas;
     pass->bound[2] = means;

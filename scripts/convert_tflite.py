@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Makes ops/models/*.onnx from MediaPipe's selfie segmentation models.
+"""Makes ops/models/*.onnx from MediaPipe's TFLite files.
 
-    convert_selfie.py selfie_segmentation.tflite selfie_segmentation.onnx
+    convert_tflite.py selfie_segmentation.tflite selfie_segmentation.onnx
+    convert_tflite.py face_detection_short_range.tflite face_detection_short_range.onnx
 
-The TFLite files come from npm @mediapipe/selfie_segmentation@0.1.1675465747 (Apache-2.0). They hold one custom
-operation that no general converter knows, Convolution2DTransposeBias; it becomes an ONNX ConvTranspose with a bias.
-Weights are stored as f16 and become f32, which changes no value. The graph's input and output stay NHWC, as in the
-TFLite file; inside it is NCHW, ONNX's order.
+Where the files come from: ops/models/README.md. The selfie models hold one custom operation that no general converter
+knows, Convolution2DTransposeBias; it becomes an ONNX ConvTranspose with a bias. The face detector is plain, but
+OpenVINO reads TFLite from a path only, and what is run here is what was hashed in memory. Weights are stored as f16 and
+become f32, which changes no value. Images in and out stay NHWC, as in the TFLite file; inside it is NCHW, ONNX's order.
 
 Needs numpy, onnx and tflite from PyPI (with 2.4.6, 1.23.2 and 2.18.0 the committed files come out bit for bit).
 Prints the SHA-256 of what it wrote.
@@ -27,6 +28,7 @@ DTYPES = {
     tflite.TensorType.INT32: np.int32,
 }
 OPERATORS = {code: name for name, code in vars(tflite.BuiltinOperator).items() if isinstance(code, int)}
+NAMES = {1: ("selfie", ["mask"]), 2: ("faces", ["raw", "scores"])}  # of a graph with so many outputs, and of these
 RELU, RELU6 = tflite.ActivationFunctionType.RELU, tflite.ActivationFunctionType.RELU6
 
 
@@ -178,6 +180,35 @@ class Converter:
         self.finish(operator, 0, lambda name: self.node(
             "Resize", [image, "", "", size], name, mode="linear", coordinate_transformation_mode=mode))
 
+    def pad(self, operator):
+        (_, _), height, width, channels = self.model.constants[operator.inputs[1]].tolist()
+        before, after = zip((0, 0), channels, height, width)
+        pads = self.constant(f"t{operator.output}p", np.array(before + after, np.int64))
+        self.finish(operator, 0, lambda name: self.node("Pad", [self.value(operator.inputs[0]), pads], name))
+
+    def largest(self, operator):
+        options = operator.options(tflite.Pool2DOptions)
+        _, height, width, _ = self.model.shape(operator.inputs[0])
+        kernel, strides = [options.FilterHeight(), options.FilterWidth()], [options.StrideH(), options.StrideW()]
+        pads = [0, 0, 0, 0]
+        if options.Padding() == tflite.Padding.SAME:
+            pads = same_padding([height, width], kernel, strides)
+        self.finish(operator, options.FusedActivationFunction(), lambda name: self.node(
+            "MaxPool", [self.value(operator.inputs[0])], name, kernel_shape=kernel, strides=strides, pads=pads))
+
+    def reshape(self, operator):
+        """Of an image to rows of numbers, which are in the image's own order."""
+        rows = self.node("Transpose", [self.value(operator.inputs[0])], self.fresh(), perm=[0, 2, 3, 1])
+        shape = self.constant(f"t{operator.output}sh", np.array(self.model.shape(operator.output), np.int64))
+        self.finish(operator, 0, lambda name: self.node("Reshape", [rows, shape], name))
+
+    def concatenation(self, operator):
+        axis = operator.options(tflite.ConcatenationOptions).Axis()
+        if len(self.model.shape(operator.output)) == 4:
+            sys.exit("CONCATENATION: only rows of numbers are known here")
+        inputs = [self.value(index) for index in operator.inputs]
+        self.finish(operator, 0, lambda name: self.node("Concat", inputs, name, axis=axis))
+
     HANDLERS = {
         "DEQUANTIZE": dequantize,
         "CONV_2D": convolution,
@@ -191,23 +222,34 @@ class Converter:
         "AVERAGE_POOL_2D": global_average,
         "MEAN": global_average,
         "RESIZE_BILINEAR": resize,
+        "PAD": pad,
+        "MAX_POOL_2D": largest,
+        "RESHAPE": reshape,
+        "CONCATENATION": concatenation,
     }
 
     # ---- the whole ----
 
     def convert(self):
-        image, mask = self.model.graph.Inputs(0), self.model.graph.Outputs(0)
+        image = self.model.graph.Inputs(0)
+        outputs = [self.model.graph.Outputs(i) for i in range(self.model.graph.OutputsLength())]
+        title, names = NAMES[len(outputs)]
         self.values[image] = self.node("Transpose", ["input"], f"t{image}", perm=[0, 3, 1, 2])
         for operator in self.model.operators():
             handler = self.HANDLERS.get(operator.name)
             if not handler:
                 sys.exit(f"the operator {operator.name} is not known here")
             handler(self, operator)
-        self.node("Transpose", [self.values[mask]], "mask", perm=[0, 2, 3, 1])
+        for index, name in zip(outputs, names):
+            if len(self.model.shape(index)) == 4:
+                self.node("Transpose", [self.values[index]], name, perm=[0, 2, 3, 1])
+            else:
+                self.node("Identity", [self.values[index]], name)
         graph = helper.make_graph(
-            self.nodes, "selfie",
+            self.nodes, title,
             [helper.make_tensor_value_info("input", TensorProto.FLOAT, self.model.shape(image))],
-            [helper.make_tensor_value_info("mask", TensorProto.FLOAT, self.model.shape(mask))],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, self.model.shape(index))
+             for index, name in zip(outputs, names)],
             self.initializers)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
         onnx.checker.check_model(model, full_check=True)
