@@ -23,6 +23,10 @@
     X(UNPREMULTIPLY, unpremultiply) \
     X(THRESHOLD, threshold)         \
     X(EXTRACT_MASK, extract_mask)   \
-    X(COLOUR_MATRIX, colour_matrix)
+    X(COLOUR_MATRIX, colour_matrix) \
+    X(TO_NV12, to_nv12)             \
+    X(FROM_NV12, from_nv12)         \
+    X(TO_I420, to_i420)             \
+    X(FROM_I420, from_i420)
 
 #endif

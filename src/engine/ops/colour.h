@@ -4,6 +4,8 @@
 
 #include "engine/contract.h"
 
+#include "yuv.h"
+
 /* threshold: gain is 0 for a hard edge, else 1 / soft. */
 struct trii_ramp {
     float level, gain;
@@ -15,5 +17,9 @@ void trii_channel_weights(const struct trii_stage *stage, float weights[4]);
 
 /* colour_matrix: four rows of five; the fifth is scaled to 0 ... 255. */
 void trii_colour_matrix(const struct trii_stage *stage, float matrix[20]);
+
+/* to_nv12 and the other three: by the parameters matrix and range. */
+struct trii_to_yuv trii_stage_to_yuv(const struct trii_stage *stage);
+struct trii_from_yuv trii_stage_from_yuv(const struct trii_stage *stage);
 
 #endif

@@ -28,6 +28,10 @@
     X(THRESHOLD, threshold)         \
     X(EXTRACT_MASK, extract_mask)   \
     X(COLOUR_MATRIX, colour_matrix) \
-    X(DETECT_FACES, detect_faces)
+    X(DETECT_FACES, detect_faces)   \
+    X(TO_NV12, to_nv12)             \
+    X(FROM_NV12, from_nv12)         \
+    X(TO_I420, to_i420)             \
+    X(FROM_I420, from_i420)
 
 #endif
