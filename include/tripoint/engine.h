@@ -38,6 +38,7 @@ struct tri_engine_params {
     const char *cache_dir;    /**< compiled models and guests; NULL is the user's cache, "" is none */
     bool may_set_environment; /**< webgpu: allowed to choose the Vulkan driver by setenv() (single-threaded callers only) */
     bool cpu_driver;          /**< webgpu: use the CPU driver even when a GPU answers */
+    uint64_t guest_limit_ns;  /**< wasm: one call of a guest is ended after this long; 0: 10 s */
 };
 
 /** What was opened. Strings belong to the engine. */

@@ -27,6 +27,17 @@
  *       return 0;
  *   }
  *
+ * Before it may stand what the operation takes and can be told: `tripoint ops FILE` shows it, a stage's regions are held
+ * against it, parameters get names, ranges and defaults. Statements end with ';' (docs/your-operations.md):
+ *
+ *   TRIPOINT_DESCRIBE("op invert - the negative of an image;"
+ *                     "in image image u8 * * 4 - what is inverted;"
+ *                     "out inverted image;"
+ *                     "number strength 1 0 1 - how much of it")
+ *
+ * Without a description a stage's operands are what it names, each output is like the first input, and there are no
+ * parameters. Descriptions lie in a custom section "tripoint", which any language can write.
+ *
  *   clang --target=wasm32 -std=c17 -O3 -msimd128 -mno-bulk-memory -nostdlib -Wl,--no-entry -o invert.wasm invert.c
  *
  * The structs are also what the host writes, so they are made of fixed-size little-endian numbers only and have no
@@ -81,6 +92,9 @@ struct tripoint_call {
         static struct tripoint_call buffer;                                                                         \
         return &buffer;                                                                                             \
     }
+
+/* What the operation that follows takes: once for each; literal text without '"'. */
+#define TRIPOINT_DESCRIBE(text) __asm__(".section .custom_section.tripoint,\"\",@\n.ascii \"" text "\\n\"\n.text\n");
 
 /* An operation: TRIPOINT_OPERATION(name) { ... `call` ...; return 0; } */
 #define TRIPOINT_OPERATION(name)                                                                                    \

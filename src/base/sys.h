@@ -55,6 +55,8 @@ int trii_sys_open(int dir_fd, const char *path, int flags, uint32_t mode, int *f
 /* What `path` names below an opened folder: EXDEV when the path, or a link on the way, leads out of it. Before Linux 5.6
  * no link is followed. */
 int trii_sys_open_beneath(int folder, const char *path, int flags, int *fd);
+/* Where an opened file lies: an absolute path. ENAMETOOLONG. */
+int trii_sys_path_of(int fd, char *out, size_t bytes);
 /* All of it, or an errno; a reader that went away is EPIPE and never the signal. */
 int trii_sys_write(int fd, const void *bytes, size_t size);
 /* At most `size` bytes; *got is 0 at the end. */

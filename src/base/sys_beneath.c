@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -68,4 +69,16 @@ int trii_sys_open_beneath(int folder, const char *path, int flags, int *fd) {
     if (!failed)
         *fd = (int)opened;
     return failed;
+}
+
+int trii_sys_path_of(int fd, char *out, size_t bytes) {
+    char link[48];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, out, bytes);
+    if (n < 0)
+        return errno;
+    if ((size_t)n >= bytes)
+        return ENAMETOOLONG;
+    out[n] = '\0';
+    return 0;
 }

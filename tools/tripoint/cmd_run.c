@@ -24,6 +24,7 @@ static const char help_text[] =
     "      --set STAGE.KEY=V    change a parameter of a stage, e.g. --set resize.width=256; may be repeated\n"
     "      --no-alias           every region gets memory of its own (see `tripoint plan`)\n"
     CLI_FILES_HELP
+    "      --guest-limit S      a call of a Wasm guest is ended after S seconds (default 10)\n"
     "      --require-zero-copy  fail when anything is copied between stages\n"
     "      --background RRGGBB  what shows through transparent pixels in a JPEG (default 000000)\n"
     "      --quality N          quality of JPEG and WebP, 1 to 100 (default 90)\n"
@@ -64,10 +65,17 @@ static bool parse_quality(const char *text, uint32_t *quality) {
     return true;
 }
 
+static bool parse_seconds(const char *text, double *out) {
+    char *end;
+    *out = strtod(text, &end);
+    return end != text && !*end && *out > 0 && *out < 1e6;
+}
+
 enum {
     OPT_SET = 256,
     OPT_FILE,
     OPT_ALLOW_NATIVE,
+    OPT_GUEST_LIMIT,
     OPT_NO_ALIAS,
     OPT_LOSSLESS,
     OPT_PNG_DEPTH,
@@ -99,6 +107,10 @@ static int take_option(int c, struct run_options *o) {
         return 0;
     case OPT_FILE:
         return cli_take_file("run", &o->files, optarg);
+    case OPT_GUEST_LIMIT:
+        return parse_seconds(optarg, &o->guest_limit_s)
+                   ? 0
+                   : cli_usage("run", "--guest-limit is '%s', it must be a number of seconds, more than 0", optarg);
     case OPT_ALLOW_NATIVE:
         o->files.allow_native = true;
         return 0;
@@ -144,6 +156,7 @@ static int parse(int argc, char **argv, struct run_options *o) {
         {"trace", required_argument, NULL, OPT_TRACE},
         {"file", required_argument, NULL, OPT_FILE},
         {"allow-native", no_argument, NULL, OPT_ALLOW_NATIVE},
+        {"guest-limit", required_argument, NULL, OPT_GUEST_LIMIT},
         {"require-zero-copy", no_argument, NULL, OPT_ZERO_COPY},
         {"background", required_argument, NULL, OPT_BACKGROUND},
         {"quality", required_argument, NULL, OPT_QUALITY},
@@ -228,6 +241,7 @@ static tri_status open_all(struct run *run, struct tri_error *err) {
     cli_engine_params(engines);
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++)
         params.engines[t] = &engines[t];
+    engines[TRI_TECHNOLOGY_WASM].guest_limit_ns = (uint64_t)(run->options.guest_limit_s * 1e9);
     params.allow_native = run->options.files.allow_native;
     tri_status status = tri_runtime_create(&params, &run->runtime, err);
     if (status == TRI_OK)

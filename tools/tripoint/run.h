@@ -12,6 +12,7 @@ struct run_options {
     size_t set_count;
     bool require_zero_copy, no_alias, json, quiet;
     struct cli_files files;
+    double guest_limit_s; /* 0: the engine's own */
     struct tri_image_encode_params encode;
 };
 

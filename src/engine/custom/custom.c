@@ -5,6 +5,7 @@
 #include "base/cache.h"
 #include "base/params.h"
 #include "base/status.h"
+#include "base/sys.h"
 #include "engine/contract.h"
 #include "engine/custom/file.h"
 
@@ -16,7 +17,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static const struct trii_custom_kind *const kinds[] = {&trii_custom_wgsl};
+static const struct trii_custom_kind *const kinds[] = {&trii_custom_wgsl, &trii_custom_guest, &trii_custom_native};
 
 /* ---- names ---- */
 
@@ -153,6 +154,25 @@ bool trii_custom_has_arg(const struct trii_custom *custom, const struct trii_arg
                                                                        : args->value[param].text != NULL;
 }
 
+/* A choice's position in "bilinear|area"; -1 when it is none of them. */
+static double position(const char *choices, const char *text) {
+    const size_t length = strlen(text);
+    double n = 0;
+    for (const char *at = choices;; n++) {
+        const size_t bytes = strcspn(at, "|");
+        if (bytes == length && memcmp(at, text, bytes) == 0)
+            return n;
+        if (!at[bytes])
+            return -1;
+        at += bytes + 1;
+    }
+}
+
+double trii_custom_param_number(const struct trii_custom *custom, const struct trii_args *args, size_t param) {
+    const struct tri_param_info *info = &custom->params[param];
+    return info->choices ? position(info->choices, args->value[param].text) : args->value[param].number;
+}
+
 size_t trii_custom_numbers(const char *text, double *out, size_t max) {
     size_t n = 0;
     for (const char *at = text + strspn(text, " ,"); *at; at += strspn(at, " ,")) {
@@ -269,10 +289,14 @@ tri_status trii_custom_open(const struct trii_custom_place *place, const char *o
                                                   .operands = custom->operands,
                                                   .params = custom->params};
     tri_status status = name_it(custom, operation, err);
+    custom->file = -1;
     if (status == TRI_OK)
         status = trii_custom_file_read(place, kind, custom, err);
     if (status == TRI_OK)
         status = kind->read(custom, err);
+    if (custom->file >= 0)
+        trii_sys_close(custom->file);
+    custom->file = -1;
     if (status != TRI_OK) {
         trii_custom_close(&custom);
         return status;

@@ -50,6 +50,7 @@ struct trii_custom {
     char entry[TRII_CUSTOM_NAME_BYTES];  /* the function: after '#', or the only one there is */
     uint8_t *bytes;                      /* the file; a NUL follows its last byte */
     size_t size;
+    int file;                            /* opened; while it is read */
     uint8_t *weights;                    /* of a model in two files */
     size_t weights_size;
     char hash[65];                       /* SHA-256 of both */
@@ -116,6 +117,8 @@ tri_status trii_custom_add_param(struct trii_custom *custom, const struct tri_pa
 tri_status trii_custom_any_operands(struct trii_custom *custom, size_t inputs, size_t outputs, struct tri_error *err);
 /* Was a value given for the parameter? (Numbers without a default are NaN.) */
 bool trii_custom_has_arg(const struct trii_custom *custom, const struct trii_args *args, size_t param);
+/* A parameter as a number: a choice is its position. */
+double trii_custom_param_number(const struct trii_custom *custom, const struct trii_args *args, size_t param);
 /* "0.5 1 2" -> numbers; how many there are, or SIZE_MAX when the text is none or has more than `max`. */
 size_t trii_custom_numbers(const char *text, double *out, size_t max);
 

@@ -68,21 +68,16 @@ static tri_status read_whole(int fd, const char *path, size_t bytes_max, uint8_t
     return TRI_OK;
 }
 
-static tri_status read_named(const struct trii_custom_place *place, const char *path, size_t bytes_max, uint8_t **out,
-                             size_t *size, struct tri_error *err) {
-    int fd;
-    tri_status status = open_named(place, path, &fd, err);
-    if (status != TRI_OK)
-        return status;
-    status = read_whole(fd, path, bytes_max, out, size, err);
-    trii_sys_close(fd);
-    return status;
-}
-
 tri_status trii_custom_file_read(const struct trii_custom_place *place, const struct trii_custom_kind *kind,
                                  struct trii_custom *custom, struct tri_error *err) {
-    tri_status status =
-        read_named(place, custom->path, kind->bytes_max, &custom->bytes, &custom->size, err);
+    if (kind->format == TRII_CUSTOM_NATIVE && !place->allow_native)
+        return trii_fail(err, TRI_PERMISSION,
+                         "%.200s is a shared object, whose code would run with your rights: it is loaded only with "
+                         "--allow-native (allow_native in the parameters of the runtime)",
+                         custom->path);
+    tri_status status = open_named(place, custom->path, &custom->file, err);
+    if (status == TRI_OK)
+        status = read_whole(custom->file, custom->path, kind->bytes_max, &custom->bytes, &custom->size, err);
     if (status == TRI_OK)
         trii_sha256_hex(custom->bytes, custom->size, custom->hash);
     return status;

@@ -6,7 +6,7 @@
 
 #include "engine/custom/custom.h"
 
-/* Fills bytes, size and hash (and weights) of `custom` from the file that custom->path names, as `place` allows. */
+/* Fills bytes, size, hash and file (and weights) of `custom` from the file that custom->path names, as `place` allows. */
 tri_status trii_custom_file_read(const struct trii_custom_place *place, const struct trii_custom_kind *kind,
                                  struct trii_custom *custom, struct tri_error *err);
 

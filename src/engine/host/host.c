@@ -6,6 +6,7 @@
  * scratch, so running allocates nothing.
  */
 #include "engine/host/host.h"
+#include "engine/host/native.h"
 
 #include "base/alloc.h"
 #include "base/status.h"
@@ -21,6 +22,7 @@ struct trii_prepared {
     const struct trii_host_recipe *recipe;
     struct trii_host_job job;
     void *scratch_memory;
+    struct trii_host_native *native; /* of a shared object: instead of all that */
 };
 
 static struct host_engine *self_of(const struct tri_engine *engine) {
@@ -74,6 +76,7 @@ static void host_forget(struct tri_engine *engine, uint32_t index, uint32_t gene
 
 static void host_release(struct tri_engine *engine, struct trii_prepared *prepared) {
     (void)engine;
+    trii_free(prepared->native);
     trii_free(prepared->scratch_memory);
     trii_free(prepared);
 }
@@ -94,7 +97,7 @@ static tri_status host_prepare(struct tri_engine *engine, const struct trii_stag
         return trii_fail(err, TRI_NO_MEMORY, "host: no memory for a prepared %s", stage->op->info.name);
     p->recipe = trii_host_recipe_of(stage->op);
     p->job = (struct trii_host_job){.kernels = self_of(engine)->kernels, .stage = stage};
-    tri_status status = fill(p, err);
+    tri_status status = stage->op->custom ? trii_host_native_make(stage, &p->native, err) : fill(p, err);
     if (status != TRI_OK) {
         host_release(engine, p);
         return status;
@@ -107,8 +110,13 @@ static tri_status host_submit(struct tri_engine *engine, struct trii_prepared *p
                               struct tri_error *err) {
     (void)engine;
     (void)err;
-    prepared->recipe->run(&prepared->job);
-    trii_fence_signal(fence, TRI_OK, NULL);
+    struct tri_error told = {0};
+    tri_status status = TRI_OK;
+    if (prepared->native)
+        status = trii_host_native_run(prepared->native, &told);
+    else
+        prepared->recipe->run(&prepared->job);
+    trii_fence_signal(fence, status, status == TRI_OK ? NULL : &told);
     return TRI_OK;
 }
 

@@ -30,6 +30,7 @@ _Static_assert(TRIPOINT_OPERANDS_MAX >= TRII_OP_OPERANDS_MAX && TRIPOINT_PARAMS_
 struct trii_prepared {
     struct trii_wasm *wasm;
     struct trii_wasm_guest *guest;
+    struct trii_wasm_file *file; /* whose guest it is; NULL: the engine's own */
     const struct trii_stage *stage;
     char function_name[TRI_ERROR_NAME_BYTES];
     wasmtime_func_t function; /* of the instance number `born` */
@@ -207,7 +208,13 @@ void trii_wasm_release(struct tri_engine *engine, struct trii_prepared *p) {
     struct trii_wasm *wasm = (struct trii_wasm *)engine;
     for (size_t g = 0; g < p->grants.count; g++)
         trii_window_let_go(&wasm->host.window, p->grants.item[g].view);
+    if (p->file)
+        trii_wasm_put_file(wasm, p->file);
     trii_free(p);
+}
+
+void trii_wasm_keep_file(struct trii_prepared *prepared, struct trii_wasm_file *file) {
+    prepared->file = file;
 }
 
 /* ---- grants ---- */

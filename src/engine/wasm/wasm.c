@@ -9,6 +9,7 @@
 #include "base/cache.h"
 #include "base/paths.h"
 #include "base/status.h"
+#include "engine/custom/custom.h"
 #include "engine/wasm/memory.h"
 #include "engines_lock.h"
 
@@ -72,7 +73,7 @@ static tri_status find_library(struct trii_wasm *wasm, const struct tri_engine_p
 static tri_status wasm_open(struct tri_engine *engine, const struct tri_engine_params *params, struct tri_error *err) {
     struct trii_wasm *wasm = of(engine);
     struct trii_wasm_host *host = &wasm->host;
-    host->limit_ns = TRII_WASM_LIMIT_NS;
+    host->limit_ns = params->guest_limit_ns ? params->guest_limit_ns : TRII_WASM_LIMIT_NS;
     tri_status status = find_library(wasm, params, err);
     if (status == TRI_OK)
         status = trii_wasmtime_open(&host->w, wasm->library_path, err);
@@ -162,9 +163,63 @@ static tri_status load_built_in(struct trii_wasm *wasm, const struct trii_op *op
     return status;
 }
 
+/* The guest of a file; `*file` has one user more. */
+static tri_status load_file(struct trii_wasm *wasm, const struct trii_custom *custom, struct trii_wasm_file **out,
+                            struct tri_error *err) {
+    struct trii_wasm_file *file = wasm->files;
+    while (file && strcmp(file->hash, custom->hash) != 0)
+        file = file->next;
+    if (!file) {
+        file = trii_calloc(1, sizeof *file);
+        if (!file)
+            return trii_fail(err, TRI_NO_MEMORY, "no memory for the guest %s", custom->name);
+        tri_status status = trii_guest_load(&file->guest, &wasm->host, custom->name, custom->bytes, custom->size, err);
+        if (status != TRI_OK) {
+            trii_free(file);
+            return status;
+        }
+        trii_name_copy(file->hash, sizeof file->hash, custom->hash);
+        file->next = wasm->files;
+        wasm->files = file;
+    }
+    file->users++;
+    *out = file;
+    return TRI_OK;
+}
+
+void trii_wasm_put_file(struct trii_wasm *wasm, struct trii_wasm_file *file) {
+    struct trii_wasm_file **at = &wasm->files;
+    if (--file->users > 0)
+        return;
+    while (*at != file)
+        at = &(*at)->next;
+    *at = file->next;
+    trii_guest_close(&file->guest);
+    trii_free(file);
+}
+
+static tri_status prepare_file(struct trii_wasm *wasm, const struct trii_stage *stage, struct trii_prepared **out,
+                               struct tri_error *err) {
+    const struct trii_custom *custom = stage->op->custom;
+    char function[TRII_CUSTOM_NAME_BYTES + 3];
+    struct trii_wasm_file *file = NULL;
+    tri_status status = load_file(wasm, custom, &file, err);
+    if (status != TRI_OK)
+        return status;
+    snprintf(function, sizeof function, "op_%s", custom->entry);
+    status = trii_wasm_prepare(wasm, &file->guest, function, stage, out, err);
+    if (status == TRI_OK)
+        trii_wasm_keep_file(*out, file);
+    else
+        trii_wasm_put_file(wasm, file);
+    return status;
+}
+
 static tri_status wasm_prepare(struct tri_engine *engine, const struct trii_stage *stage, struct trii_prepared **out,
                                struct tri_error *err) {
     struct trii_wasm *wasm = of(engine);
+    if (stage->op->custom)
+        return prepare_file(wasm, stage, out, err);
     tri_status status = load_built_in(wasm, stage->op, err);
     if (status != TRI_OK)
         return status;
