@@ -86,6 +86,28 @@ class Trace(Case):
         self.assertIn("/nowhere/at/all.json", run.stderr)
 
 
+class Ledger(Case):
+    def test_the_report_tells_copies_by_stage_and_cause(self):
+        run = self.run_two("--json", "--require-zero-copy")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        report = json.loads(run.stdout)
+        self.assertEqual([(s["name"], s["bytes_copied"], s["copies"]) for s in report["stages"]],
+                         [("resize", 0, []), ("vignette", 0, [])])
+        self.assertEqual(report["ledger"], {"bytes_between_stages": 0, "bytes_at_the_border": 0, "lines": []})
+
+    def test_the_border_is_told_apart(self):
+        picture = os.path.join(IMAGES, "heif01.avif")
+        run = self.run_two("--json", "--require-zero-copy", picture=picture)
+        if run.returncode == 16:
+            self.skipTest(run.stderr)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        ledger = json.loads(run.stdout)["ledger"]
+        self.assertEqual(ledger["bytes_between_stages"], 0)
+        self.assertEqual([(line["place"], line["region"], line["cause"], line["bytes"], line["copies"])
+                          for line in ledger["lines"]],
+                         [("border", "photo", "libheif's own picture", 33 * 21 * 4, 1)])
+
+
 class Pictures(Case):
     """Formats beside JPEG and PNG, from file to file."""
 

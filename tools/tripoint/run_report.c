@@ -31,16 +31,45 @@ static json_t *layout_json(const struct tri_layout *layout) {
                      "shape", shape);
 }
 
+/* The ledger's lines; to be freed. */
+static struct tri_ledger_line *ledger_lines(struct tri_arena *arena, size_t *count) {
+    size_t all = tri_ledger_lines(arena, NULL, 0);
+    struct tri_ledger_line *lines = calloc(all ? all : 1, sizeof *lines);
+    size_t got = lines ? tri_ledger_lines(arena, lines, all) : 0;
+    *count = got < all ? got : all;
+    return lines;
+}
+
+/* What was copied between stages under a stage's name: a line a region and cause. */
+static json_t *copies_json(const struct tri_ledger_line *lines, size_t count, const char *stage, uint64_t *bytes) {
+    json_t *copies = json_array();
+    *bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (lines[i].place != TRI_LEDGER_BETWEEN || strcmp(lines[i].stage, stage) != 0)
+            continue;
+        *bytes += lines[i].bytes;
+        json_array_append_new(copies, json_pack("{s:s,s:s,s:I,s:I}", "region", lines[i].region, "cause", lines[i].cause,
+                                                "bytes", (json_int_t)lines[i].bytes, "copies", (json_int_t)lines[i].copies));
+    }
+    return copies;
+}
+
 static json_t *stages_json(const struct run *run, bool used[TRI_TECHNOLOGY_COUNT]) {
     json_t *stages = json_array();
+    size_t count;
+    struct tri_ledger_line *lines = ledger_lines(arena_of(run), &count);
     struct tri_stage_report r;
     for (size_t i = 0; tri_pipeline_report(run->pipeline, i, &r); i++) {
+        uint64_t bytes;
+        json_t *copies = copies_json(lines, count, r.name, &bytes);
         used[r.technology] = true;
-        json_array_append_new(stages, json_pack("{s:s,s:s,s:s,s:b,s:f,s:f}", "name", r.name, "technology",
+        json_array_append_new(stages, json_pack("{s:s,s:s,s:s,s:b,s:f,s:f,s:I,s:o}", "name", r.name, "technology",
                                                 tri_technology_name(r.technology), "operation", r.operation, "in_place",
                                                 (int)r.in_place, "wait_ms", (double)r.wait_ns * 1e-6, "run_ms",
-                                                (double)r.run_ns * 1e-6));
+                                                (double)r.run_ns * 1e-6, "bytes_copied", (json_int_t)bytes, "copies",
+                                                copies));
     }
+    free(lines);
     return stages;
 }
 
@@ -61,18 +90,17 @@ static json_t *engines_json(const struct run *run, const bool used[TRI_TECHNOLOG
 }
 
 static json_t *ledger_json(struct tri_arena *arena) {
-    json_t *lines = json_array();
-    size_t count = tri_ledger_lines(arena, NULL, 0);
-    struct tri_ledger_line *line = calloc(count ? count : 1, sizeof *line);
-    size_t got = line ? tri_ledger_lines(arena, line, count) : 0;
-    for (size_t i = 0; i < got && i < count; i++)
-        json_array_append_new(lines, json_pack("{s:s,s:s,s:s,s:s,s:I,s:I}", "place",
-                                               line[i].place == TRI_LEDGER_BORDER ? "border" : "between", "stage",
-                                               line[i].stage, "region", line[i].region, "cause", line[i].cause, "bytes",
-                                               (json_int_t)line[i].bytes, "copies", (json_int_t)line[i].copies));
-    free(line);
+    json_t *array = json_array();
+    size_t count;
+    struct tri_ledger_line *lines = ledger_lines(arena, &count);
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, json_pack("{s:s,s:s,s:s,s:s,s:I,s:I}", "place",
+                                               lines[i].place == TRI_LEDGER_BORDER ? "border" : "between", "stage",
+                                               lines[i].stage, "region", lines[i].region, "cause", lines[i].cause, "bytes",
+                                               (json_int_t)lines[i].bytes, "copies", (json_int_t)lines[i].copies));
+    free(lines);
     return json_pack("{s:I,s:I,s:o}", "bytes_between_stages", (json_int_t)tri_ledger_bytes(arena, TRI_LEDGER_BETWEEN),
-                     "bytes_at_the_border", (json_int_t)tri_ledger_bytes(arena, TRI_LEDGER_BORDER), "lines", lines);
+                     "bytes_at_the_border", (json_int_t)tri_ledger_bytes(arena, TRI_LEDGER_BORDER), "lines", array);
 }
 
 int run_report_json(const struct run *run) {
