@@ -52,6 +52,8 @@ struct tri_engine_info {
     const char *driver;       /**< "lavapipe, the CPU driver of the set-up" */
     bool shares_memory;       /**< views are the arena's own pages */
     const char *sharing;      /**< why (not): "imports host memory" */
+    const char *precision;    /**< in what it computes: "f32" */
+    const char *permissions;  /**< who keeps it to the access that a stage declares, and whether that was tried */
 };
 
 /**

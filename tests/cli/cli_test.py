@@ -25,7 +25,7 @@ def tripoint(*args, env=None, stdin=b"", cwd=None):
 
 
 def missing_engines():
-    found = json.loads(tripoint("doctor", "--json").stdout)["engines"]
+    found = json.loads(tripoint("doctor", "--json", "--quick").stdout)["engines"]
     return {e["technology"]: e["backings"]["memfd"].get("reason", "broken") for e in found
             if e["backings"]["memfd"]["verdict"] in ("missing", "broken")}
 
@@ -100,13 +100,28 @@ class Doctor(Case):
         report = json.loads(run.stdout)
         self.assertEqual([e["technology"] for e in report["engines"]], ["host", "wasm", "webgpu", "webnn"])
         for engine in report["engines"]:
-            self.assertEqual(set(engine["backings"]), {"memfd", "private"})
+            self.assertEqual(set(engine["backings"]), {"memfd", "private", "hugetlb"})
             for path in engine["backings"].values():
-                self.assertIn(path["verdict"], ("zero-copy", "copies", "broken", "missing"))
+                self.assertIn(path["verdict"], ("zero-copy", "copies", "broken", "missing", "absent"))
+                if path["verdict"] in ("zero-copy", "copies"):  # what was tried, and what came of it
+                    self.assertEqual((path["rounds"], path["stale"]), (32, 0))
+                    self.assertGreaterEqual(path["alignment_bytes"], 4096)
+                    self.assertNotIn("reason", path)
+                else:
+                    self.assertTrue(path["reason"])
+                    self.assertIsNone(path["largest_bytes"])
+                if path["verdict"] == "copies":
+                    self.assertIsNone(path["largest_bytes"])
+            if engine["backings"]["memfd"]["verdict"] == "zero-copy":
+                self.assertGreaterEqual(engine["backings"]["memfd"]["largest_bytes"], 1 << 20)
+                self.assertTrue(engine["precision"] and engine["permissions"], engine)
+        self.assertIn(report["images"]["heif"], (True, False))
         if not MISSING:
             self.assertEqual(run.returncode, 0)
             for engine in report["engines"]:
                 self.assertEqual(engine["backings"]["memfd"]["verdict"], "zero-copy", engine)
+            self.assertRegex(report["engines"][3]["precision"], "^f32")  # not bf16, whatever the CPU can do
+            self.assertIn("trapped", report["engines"][1]["permissions"])
             wasm = report["engines"][1]["backings"]["private"]
             self.assertEqual(wasm["verdict"], "copies")
             self.assertGreater(wasm["bytes_copied"], 0)
@@ -115,8 +130,11 @@ class Doctor(Case):
         run = tripoint("doctor", env={"TRIPOINT_ENGINES": "/nowhere/at/all"})
         self.assertEqual(run.returncode, 12)
         text = run.stdout.decode()
-        for word in ("webgpu", "webnn", "wasm", "/nowhere/at/all", "scripts/setup"):
+        for word in ("webgpu", "webnn", "wasm", "/nowhere/at/all", "scripts/setup", "AVIF and HEIC"):
             self.assertIn(word, text)
+        quick = json.loads(tripoint("doctor", "--quick", "--json", env={"TRIPOINT_ENGINES": "/nowhere"}).stdout)
+        self.assertIn("scripts/setup", quick["engines"][1]["backings"]["memfd"]["reason"])
+        self.assertIsNone(quick["engines"][0]["backings"]["memfd"]["largest_bytes"])
         self.assertRegex(text, r"host +Tripoint")
 
 

@@ -51,6 +51,8 @@ static void host_info(const struct tri_engine *engine, struct tri_engine_info *o
         .driver = self_of(engine)->kernels->name,
         .shares_memory = true,
         .sharing = "works on the arena's pages",
+        .precision = "f32, bytes in whole numbers: the reference",
+        .permissions = "none: the library's own C",
     };
 }
 

@@ -122,6 +122,8 @@ static void wasm_info(const struct tri_engine *engine, struct tri_engine_info *o
         .shares_memory = !staged,
         .sharing = staged ? "copies in and out: no second mapping can be written"
                           : "maps the arena's pages beyond the guest's own memory",
+        .precision = "as Wasm defines it: f32 and f64 to the bit",
+        .permissions = "page protection: at opening, a load from a closed page and a store to a read-only one trapped",
     };
 }
 

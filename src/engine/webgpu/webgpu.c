@@ -73,6 +73,8 @@ static void gpu_info(const struct tri_engine *engine, struct tri_engine_info *ou
         .driver = gpu->driver_name,
         .shares_memory = gpu->imports,
         .sharing = gpu->sharing,
+        .precision = "f32 as WGSL defines it: a driver may fuse a multiplication with an addition",
+        .permissions = "Dawn's checks: a shader reaches the buffers that it is bound to, and no endless one is stopped",
     };
 }
 

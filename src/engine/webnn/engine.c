@@ -49,12 +49,15 @@ static tri_status ask(struct trii_nn *nn, const char *key, char **out, struct tr
 }
 
 static tri_status know_machine(struct trii_nn *nn, uint32_t threads, struct tri_error *err) {
-    char *name = NULL, *abilities = NULL;
+    char *name = NULL, *abilities = NULL, *precision = NULL;
     tri_status status = ask(nn, "FULL_DEVICE_NAME", &name, err);
     if (status == TRI_OK)
         status = ask(nn, "OPTIMIZATION_CAPABILITIES", &abilities, err);
+    if (status == TRI_OK)
+        status = ask(nn, "INFERENCE_PRECISION_HINT", &precision, err);
     if (status == TRI_OK) {
         trii_name_copy(nn->device, sizeof nn->device, name);
+        snprintf(nn->precision, sizeof nn->precision, "%s, as the device says of itself", precision);
         snprintf(nn->driver, sizeof nn->driver, "OpenVINO's CPU plugin, %u thread%s", threads, threads == 1 ? "" : "s");
         nn->machine = trii_format("OpenVINO %s on %s (%s), f32, %u threads, no snippets", nn->version, name, abilities,
                                   threads);
@@ -63,6 +66,7 @@ static tri_status know_machine(struct trii_nn *nn, uint32_t threads, struct tri_
     }
     nn->ov.free(name);
     nn->ov.free(abilities);
+    nn->ov.free(precision);
     return status;
 }
 
@@ -142,6 +146,8 @@ static void info(const struct tri_engine *engine, struct tri_engine_info *out) {
         .driver = nn->driver,
         .shares_memory = true,
         .sharing = "tensors over the arena's own pages",
+        .precision = nn->precision,
+        .permissions = "none: models run in this process and are trusted",
     };
 }
 

@@ -66,6 +66,7 @@ struct trii_nn {
     char version[TRII_OPENVINO_VERSION_BYTES];
     char device[96];
     char driver[64];
+    char precision[64]; /* what the device says after it was told */
     char *library_path;
     char *machine; /* all that decides what a compiled model looks like, but for the model: begins each cache key */
     struct trii_cache *cache;
