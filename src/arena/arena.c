@@ -3,6 +3,7 @@
  */
 #include "arena/inside.h"
 #include "arena/sync_place.h"
+#include "arena/validate.h"
 
 #include "base/alloc.h"
 #include "base/checked.h"
@@ -57,6 +58,7 @@ static void close_payload(struct tri_arena *arena) {
 }
 
 void trii_arena_discard(struct tri_arena *arena) {
+    trii_validate_close(arena, false);
     close_payload(arena);
     tri_sync_destroy(&arena->sync);
     trii_control_close(&arena->control);
@@ -103,6 +105,7 @@ static tri_status grow_whole(struct tri_arena *arena, struct tri_error *err) {
         if (status != TRI_OK)
             return status;
         trii_space_add(&arena->space, before, backing->backed - before);
+        trii_validate_segment(arena, before, backing->backed - before);
     }
     return TRI_OK;
 }
@@ -117,6 +120,8 @@ static tri_status open_parts(struct tri_arena *arena, const struct tri_arena_par
     if (status == TRI_OK)
         status = params->shared ? trii_control_create(arena, err)
                                 : tri_sync_create(TRI_REGION_MAX, &arena->sync, err);
+    if (status == TRI_OK)
+        status = trii_validate_open(arena, err);
     if (status == TRI_OK && params->shared)
         status = grow_whole(arena, err);
     if (status == TRI_OK)
@@ -168,6 +173,7 @@ bool trii_arena_is_last(struct tri_arena *arena) {
 
 void trii_arena_finish(struct tri_arena *arena) {
     if (arena->outlived) { /* only the pages go, see registry.c */
+        trii_validate_close(arena, true);
         close_payload(arena);
         return;
     }

@@ -78,6 +78,7 @@ struct tri_arena {
     bool read_only;              /* imported without the right to write */
     void *served;                /* lock: the room above's (trii_arena_set_served) */
     void (*stop_serving)(struct tri_arena *arena);
+    struct trii_validator *validator; /* NULL but under TRIPOINT_VALIDATE */
     struct trii_ledger ledger;
     _Atomic int64_t views;
     _Atomic uint32_t live, doomed;

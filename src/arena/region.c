@@ -3,6 +3,7 @@
  */
 #include "arena/inside.h"
 
+#include "arena/validate.h"
 #include "base/checked.h"
 #include "base/params.h"
 #include "base/status.h"
@@ -69,6 +70,7 @@ static tri_status take_pages(struct tri_arena *arena, const struct wish *wish, u
     tri_status status = trii_backing_grow(backing, wish->units, err);
     if (status == TRI_OK) {
         trii_space_add(&arena->space, before, backing->backed - before);
+        trii_validate_segment(arena, before, backing->backed - before);
         if (trii_space_take(&arena->space, wish->units, first))
             return TRI_OK;
         status = TRI_LIMIT;
@@ -182,8 +184,10 @@ tri_status tri_region_allocate(struct tri_arena *arena, const struct tri_region_
 
     struct trii_slot *slot = &arena->slots[index];
     uint32_t first = trii_load_relaxed(&slot->first);
+    trii_validate_prepare(arena, first, wish.units, true);
     scrub(arena, index, wish.owner);
     int failed = wish.params.prefault ? trii_backing_prefault(&arena->backing, first, wish.units) : 0;
+    trii_validate_prepare(arena, first, wish.units, false);
     if (failed) {
         status = trii_fail_errno(err, TRI_NO_MEMORY, failed, "arena \"%s\": can't prefault region \"%s\" of %llu bytes",
                                  arena->label, slot->label, (unsigned long long)wish.params.size_bytes);

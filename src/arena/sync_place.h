@@ -20,4 +20,10 @@ tri_status trii_sync_open_at(void *memory, uint32_t regions, bool shared, bool f
  * when there was one. */
 bool trii_sync_look_for_dead(struct tri_sync *sync);
 
+/* `tell` is called after each claim of this process that comes or goes (NULL: no more); the quick ways are not taken
+ * then. Before the first claim, or after the last. */
+void trii_sync_tell(struct tri_sync *sync, void (*tell)(void *user, uint32_t region), void *user);
+/* What this process may do with a region now: 0 nothing, 1 read, 3 read and write. Async-signal-safe. */
+unsigned trii_sync_own_access(const struct tri_sync *sync, uint32_t region);
+
 #endif

@@ -126,6 +126,10 @@ void trii_sys_unlock_folder(int fd);
 int trii_sys_file_number(int dir_fd, const char *name, uint64_t *out);
 void trii_sys_remove(int dir_fd, const char *name);
 
+/* Who called whom, from the frame of the instruction at `code` on, a line a frame. In a signal handler only after a first
+ * call outside of one; to -1 it writes nothing. */
+void trii_sys_backtrace(int fd, uintptr_t code);
+
 /* ---- threads ---- */
 struct trii_thread;
 int trii_sys_thread_start(struct trii_thread **out, const char *name, void (*run)(void *), void *user);

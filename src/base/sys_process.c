@@ -3,6 +3,7 @@
 #include "base/sys.h"
 
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -63,4 +64,14 @@ bool trii_sys_process_lives(int32_t pid, uint64_t start) {
         lives = false;
     close(fd);
     return lives;
+}
+
+void trii_sys_backtrace(int fd, uintptr_t code) {
+    void *frames[64];
+    int count = backtrace(frames, sizeof frames / sizeof *frames), first = 0;
+    for (int i = 0; i < count && code; i++)
+        if ((uintptr_t)frames[i] == code)
+            first = i;
+    if (fd >= 0)
+        backtrace_symbols_fd(frames + first, count - first, fd);
 }

@@ -189,6 +189,7 @@ static __attribute__((noinline)) bool release_word_slowly(struct tri_sync *sync,
     } while (!trii_cas_seq_cst(&cell->word, &seen, made));
     if (seen & (TRII_WORD_WWAIT | TRII_WORD_RWAIT))
         trii_sync_settle(sync, parts.region);
+    trii_sync_told(sync, parts.region);
     return true;
 }
 
@@ -200,6 +201,7 @@ static bool release_slot_slowly(struct tri_sync *sync, struct trii_token_parts p
     uint64_t word = trii_load_seq_cst(&trii_cell(sync, parts.region)->word);
     if (word & (TRII_WORD_WWAIT | TRII_WORD_DRAIN))
         trii_sync_reader_left(sync, parts.region);
+    trii_sync_told(sync, parts.region);
     return true;
 }
 
@@ -289,5 +291,6 @@ tri_status tri_sync_downgrade(struct tri_sync *sync, tri_claim claim, struct tri
     } while (!trii_cas_seq_cst(&cell->word, &seen, made));
     if (seen & (TRII_WORD_WWAIT | TRII_WORD_RWAIT))
         trii_sync_settle(sync, parts.region);
+    trii_sync_told(sync, parts.region);
     return TRI_OK;
 }

@@ -101,6 +101,14 @@ tri_status tri_sync_create(uint32_t regions, struct tri_sync **out, struct tri_e
     return status;
 }
 
+void trii_sync_tell(struct tri_sync *sync, void (*tell)(void *user, uint32_t region), void *user) {
+    uint32_t regions = trii_sync_regions(sync);
+    sync->tell_user = user;
+    trii_store_release(&sync->tell, tell);
+    trii_store_folded(&sync->places, tell ? 0 : regions * (1 + TRII_NEAR_SLOTS));
+    trii_store_folded(&sync->regions, tell ? 0 : regions);
+}
+
 void tri_sync_destroy(struct tri_sync **handle) {
     if (!handle || !*handle)
         return;

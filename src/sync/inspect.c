@@ -102,3 +102,19 @@ uint32_t trii_sync_holders(struct tri_sync *sync, uint32_t region, struct trii_h
     }
     return count;
 }
+
+unsigned trii_sync_own_access(const struct tri_sync *sync, uint32_t region) {
+    uint64_t me = trii_load_relaxed(&sync->me);
+    if (region >= trii_sync_regions(sync) || me == 0)
+        return 0;
+    uint64_t word = trii_load_seq_cst(&trii_cell(sync, region)->word);
+    enum trii_word_state state = trii_word_state(word);
+    if (trii_member_bits(word) == me && (state == TRII_WORD_WRITE || state == TRII_WORD_SHARED))
+        return state == TRII_WORD_WRITE ? 3 : 1;
+    for (uint32_t slot = 1; slot <= trii_slots_used(word); slot++) {
+        uint64_t seen = trii_load_seq_cst(trii_slot_at(sync, region, slot));
+        if (trii_slot_state(seen) == TRII_SLOT_READING && trii_member_bits(seen) == me)
+            return 1;
+    }
+    return 0;
+}

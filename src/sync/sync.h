@@ -64,6 +64,9 @@ struct tri_sync {
     struct trii_head *head;
     _Atomic uint64_t looked_ns;        /* when a failing try last looked for the dead */
     _Atomic uint64_t looked_at_all_ns; /* when all members were last looked at */
+    /* trii_sync_tell(): `regions` and `places` are 0 then, so that nobody takes the quick ways. */
+    void (*_Atomic tell)(void *user, uint32_t region);
+    void *tell_user;
 };
 
 struct tri_cancel {
@@ -90,7 +93,17 @@ static inline _Atomic uint64_t *trii_slot_at(const struct tri_sync *sync, uint32
 }
 
 static inline uint32_t trii_sync_regions(const struct tri_sync *sync) {
-    return __atomic_load_n(&sync->regions, __ATOMIC_ACQUIRE);
+    uint32_t regions = __atomic_load_n(&sync->regions, __ATOMIC_ACQUIRE);
+    if (regions || !trii_load_acquire(&sync->tell))
+        return regions;
+    return ((const struct tri_sync *)((uintptr_t)sync + TRI_PAGE_BYTES))->regions;
+}
+
+/* A claim of this process on `region` has come or gone. */
+static inline void trii_sync_told(const struct tri_sync *sync, uint32_t region) {
+    void (*tell)(void *, uint32_t) = trii_load_acquire(&sync->tell);
+    if (tell)
+        tell(sync->tell_user, region);
 }
 
 /*

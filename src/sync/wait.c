@@ -289,7 +289,10 @@ static tri_status try_write(struct tri_sync *sync, const struct trii_want *want,
 }
 
 tri_status trii_sync_try(struct tri_sync *sync, const struct trii_want *want, uint64_t me, tri_claim *out) {
-    return want->write ? try_write(sync, want, me, out) : try_read(sync, want, me, out);
+    tri_status status = want->write ? try_write(sync, want, me, out) : try_read(sync, want, me, out);
+    if (status == TRI_OK)
+        trii_sync_told(sync, want->region);
+    return status;
 }
 
 tri_status trii_sync_explain(struct tri_sync *sync, const struct trii_want *want, tri_status status,
@@ -491,6 +494,8 @@ tri_status trii_sync_wait(struct tri_sync *sync, const struct trii_want *want, t
             status = spin(sync, want, me, out);
         if (status == TRI_BUSY)
             status = queue_up(&waiter, deadline, out);
+        if (status == TRI_OK)
+            trii_sync_told(sync, want->region);
     }
     return trii_sync_explain(sync, want, status, err);
 }

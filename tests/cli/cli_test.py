@@ -188,6 +188,29 @@ class Surroundings(Case):
             subprocess.run(["umount", folder], check=True)
 
 
+class Validation(Case):
+    """TRIPOINT_VALIDATE closes what is not claimed: no engine notices, since all touch what they have claimed only."""
+
+    def test_the_same_picture_with_closed_pages(self):
+        jobs = [("cutout-host", ("webnn",)), ("cutout", ("webgpu", "webnn")), (self.mixed(), ("webgpu", "webnn", "wasm"))]
+        for name, engines in jobs:
+            if any(engine in MISSING for engine in engines):
+                continue
+            for value, out in (("0", "a.png"), ("abort", "b.png")):
+                run = self.ok(tripoint("run", name, PORTRAIT, "-o", self.path(out), env={"TRIPOINT_VALIDATE": value}))
+                self.assertNotIn(b"validate", run.stderr)
+            self.assertEqual(self.bytes_of("a.png"), self.bytes_of("b.png"))
+
+    def mixed(self):
+        with open(os.path.join(DATA, "pipelines", "cutout.json")) as f:
+            form = json.load(f)
+        form["stages"][-1]["output"] = "masked"
+        form["stages"].append({"technology": "wasm", "operation": "vignette", "input": "masked", "output": "output"})
+        with open(self.path("mixed.json"), "w") as f:
+            json.dump(form, f)
+        return self.path("mixed.json")
+
+
 class Cutout(Case):
     """What the pipeline makes of the portrait, against expectations taken when the picture was looked at."""
 
