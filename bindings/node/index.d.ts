@@ -174,6 +174,8 @@ export interface Operation {
   summary: string;
   /** The arithmetic that every engine follows. */
   definition: string;
+  /** How far any engine's output may be from the host's; 0: not a bit. */
+  tolerance: number;
   inPlace: boolean;
   params: Parameter[];
   operands: { name: string; access: 'read' | 'write'; kind: Kind; help: string }[];

@@ -42,6 +42,7 @@ class Pipeline {
   #arena;
   #last = Promise.resolve();
   #planned;
+  #names = [];
   #regions = new Map();
 
   constructor(key, arena, told) {
@@ -113,10 +114,13 @@ class Pipeline {
     const inputs = given.flatMap(([name, { layout }]) => [name, ...layout]);
     const key = JSON.stringify(inputs);
     if (key === this.#planned) return;
+    const left = this.#names.find((name) => !given.some((one) => one[0] === name));
+    if (left) throw invalid(`input ${left} was left out: name every input in each run`);
     this.#planned = undefined;
     this.#regions.clear();
     await native.planPipeline(this.#box, inputs);
     this.#planned = key;
+    this.#names = given.map(([name]) => name);
   }
 
   #region(name) {

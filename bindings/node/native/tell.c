@@ -270,6 +270,7 @@ static napi_value operation_told(napi_env env, const struct tri_operation_info *
             return NULL;
     if (!set_text(env, object, "name", operation->name) || !set_text(env, object, "summary", operation->summary) ||
         !set_text(env, object, "definition", operation->definition) ||
+        !set_number(env, object, "tolerance", operation->tolerance) ||
         !set_flag(env, object, "inPlace", operation->in_place) || !set_value(env, object, "operands", operands) ||
         !set_value(env, object, "params", params) || !set_value(env, object, "technologies", technologies))
         return NULL;

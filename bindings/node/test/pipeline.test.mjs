@@ -56,6 +56,7 @@ test('several inputs and outputs, of any kind', async () => {
   assert.equal(cut.data[3], 50);
   assert.equal(dark.data.length, cut.data.length);
   const { mask: back } = await pipeline.run({ photo: grey(8, 4), mask }, { outputs: ['mask'] });
+  await rejectsCode(pipeline.run({ photo: grey(8, 4) }), 'INVALID_ARGUMENT');
   assert.deepEqual([back.shape, back.dataType, back.kind, back.data[5]], [[4, 8, 1], 'float32', 'mask', 0.5]);
   pipeline.arena.destroy();
 });

@@ -18,12 +18,18 @@ static int read_capacity(PyObject *object, uint64_t *out) {
 }
 
 static PyObject *arena_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"capacity", "backing", "label", "choose_driver", NULL};
+    static char *names[] = {"capacity", "backing", "label", "choose_driver", "cpu_driver", "threads", NULL};
     PyObject *capacity = Py_None;
     const char *backing = "memfd", *label = NULL;
-    int choose = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$szp", names, &capacity, &backing, &label, &choose))
+    int choose = 1, cpu = 0;
+    Py_ssize_t threads = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$szppn", names, &capacity, &backing, &label, &choose, &cpu,
+                                     &threads))
         return NULL;
+    if (threads < 0 || threads > 1024)
+        return PyErr_Format(PyExc_ValueError, "threads must be 0 (the network's own choice) to 1024, not %zd", threads);
+    const struct tri_engine_params gpu = {.struct_bytes = sizeof gpu, .cpu_driver = cpu};
+    const struct tri_engine_params nn = {.struct_bytes = sizeof nn, .threads = (uint32_t)threads};
     struct tri_arena_params params = {.struct_bytes = sizeof params, .label = label};
     if (read_capacity(capacity, &params.capacity_bytes) < 0)
         return NULL;
@@ -33,13 +39,16 @@ static PyObject *arena_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return PyErr_Format(PyExc_ValueError, "backing must be 'memfd' or 'private', not '%s'", backing);
     /* With the GIL, like os.environ: no other Python thread looks at the environment meanwhile. Without a driver only
      * stages of webgpu fail, and they say so. */
-    if (choose && tri_engine_choose_driver(NULL, NULL) != TRI_OK)
+    if (choose && tri_engine_choose_driver(&gpu, NULL) != TRI_OK)
         choose = 0;
     struct tripy_arena *arena = tripy_object_new(type);
     if (!arena)
         return NULL;
     struct tri_error err = {0};
-    const struct tri_runtime_params runtime = {.struct_bytes = sizeof runtime, .arena = &params};
+    const struct tri_runtime_params runtime = {
+        .struct_bytes = sizeof runtime,
+        .arena = &params,
+        .engines = {[TRI_TECHNOLOGY_WEBGPU] = &gpu, [TRI_TECHNOLOGY_WEBNN] = &nn}};
     if (tri_runtime_create(&runtime, &arena->runtime, &err) != TRI_OK) {
         Py_DECREF(arena);
         return tripy_raise(&err);
@@ -91,8 +100,8 @@ static int read_shape(PyObject *shape, struct tri_layout *layout) {
     return failed;
 }
 
-/* What an array of this shape most likely is; `kind=` says otherwise. */
-static enum tri_kind guess_kind(const struct tri_layout *layout) {
+/* `kind=` says otherwise. */
+enum tri_kind tripy_guess_kind(const struct tri_layout *layout) {
     const uint64_t *shape = layout->shape;
     if (layout->rank == 3 && shape[2] == 1 && layout->dtype == TRI_DTYPE_F32)
         return TRI_KIND_MASK;
@@ -106,7 +115,7 @@ static int read_layout(PyObject *shape, PyObject *dtype, const char *kind, struc
         return -1;
     if (read_shape(shape, layout) < 0)
         return -1;
-    layout->kind = guess_kind(layout);
+    layout->kind = tripy_guess_kind(layout);
     if (kind && !tri_kind_from_name(kind, &layout->kind)) {
         PyErr_Format(PyExc_ValueError, "'%s' is no kind: bytes, image, mask, tensor, boxes, nv12 or i420 is meant", kind);
         return -1;
@@ -243,6 +252,8 @@ static PyObject *arena_stats(PyObject *self, void *closure) {
 static PyMethodDef arena_methods[] = {
     {"allocate", (PyCFunction)(void (*)(void))arena_allocate, METH_VARARGS | METH_KEYWORDS,
      "allocate(shape, dtype='uint8', *, kind=None, label=None) -> Region of zeroes"},
+    {"engine", tripy_engine_info, METH_O,
+     "engine(technology): opens the engine, where it is not open, and tells what it is, as a dict."},
     {"reset_ledger", arena_reset_ledger, METH_NOARGS, "Starts the account of copies anew."},
     {"_account", arena_account, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
@@ -255,7 +266,8 @@ static PyGetSetDef arena_properties[] = {
 };
 
 static PyType_Slot arena_slots[] = {
-    {Py_tp_doc, "Arena(capacity=None, *, backing='memfd', label=None, choose_driver=True)\n\n"
+    {Py_tp_doc, "Arena(capacity=None, *, backing='memfd', label=None, choose_driver=True, cpu_driver=False, "
+                "threads=0)\n\n"
                 "One block of shared memory and the engines that look at it."},
     {Py_tp_new, (void *)arena_new},
     {Py_tp_dealloc, (void *)arena_dealloc},

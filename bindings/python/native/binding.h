@@ -6,13 +6,14 @@
  * is a claim (what `with region.read()` holds); it ends while arrays made under it live on: they are safe to touch, not
  * promised to be undisturbed.
  *
- * Ownership: objects hold references downward only (Plan, ImagePipeline, Region -> Arena; Borrow -> Region): no cycles.
+ * Ownership: objects hold references downward only (Plan, Pipeline, Region -> Arena; Borrow -> Region): no cycles.
  * Threads:   fields are guarded by the interpreter's lock (GIL), which is given up around every call that can wait.
  * Errors:    functions return NULL or -1 with an exception set; a tri_status becomes an exception in tripy_raise().
  */
 #ifndef TRIPOINT_PYTHON_BINDING_H
 #define TRIPOINT_PYTHON_BINDING_H
 
+#define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <tripoint/tripoint.h>
 
@@ -38,11 +39,13 @@ extern PyTypeObject *tripy_arena_type, *tripy_region_type, *tripy_borrow_type;
 /* errors.c */
 int tripy_errors_add(PyObject *module);
 PyObject *tripy_raise(const struct tri_error *err); /* always NULL */
+PyObject *tripy_exception(const struct tri_error *err); /* the exception, not raised */
 PyObject *tripy_raise_status(tri_status status, const char *message);
 
 /* arena.c */
 int tripy_arena_add(PyObject *module);
 struct tri_arena *tripy_arena_of(const struct tripy_arena *arena);
+enum tri_kind tripy_guess_kind(const struct tri_layout *layout); /* what an array of this shape most likely is */
 
 /* region.c */
 int tripy_region_add(PyObject *module);
@@ -60,6 +63,7 @@ const char *tripy_dtype_name(enum tri_dtype dtype);        /* numpy's name: "uin
 const char *tripy_dtype_format(enum tri_dtype dtype);      /* the buffer protocol's: "B" */
 PyObject *tripy_shape_tuple(const struct tri_layout *layout);
 int tripy_dtype_parse(PyObject *object, enum tri_dtype *out);
+bool tripy_dtype_of_format(const char *format, enum tri_dtype *out); /* NULL: bytes */
 
 /* borrow.c */
 int tripy_borrow_add(PyObject *module);
@@ -70,8 +74,16 @@ int tripy_timeout(PyObject *seconds, uint64_t *out_ns);    /* None: TRI_FOREVER 
 int tripy_stages_add(PyObject *module);
 PyObject *tripy_execute(PyObject *module, PyObject *stages);
 
-/* image.c */
-int tripy_image_add(PyObject *module);
+/* engines.c */
+int tripy_technology(PyObject *name, enum tri_technology *out);
+PyObject *tripy_engine_info(PyObject *arena, PyObject *name);
+PyObject *tripy_native_view(PyObject *region, enum tri_technology technology);
+PyObject *tripy_peek(PyObject *region, PyObject *args);
+PyObject *tripy_poke(PyObject *region, PyObject *args);
+PyObject *tripy_operations(PyObject *module, PyObject *unused);
+
+/* pipeline.c */
+int tripy_pipeline_add(PyObject *module);
 
 /* A heap object's end: frees it and lets its type go. */
 static inline void tripy_object_free(PyObject *self) {

@@ -85,7 +85,7 @@ static int set_text(PyObject *exception, const char *name, const char *text) {
     return failed;
 }
 
-PyObject *tripy_raise(const struct tri_error *err) {
+PyObject *tripy_exception(const struct tri_error *err) {
     PyObject *class = base;
     for (size_t i = 0; i < STATUS_COUNT; i++)
         if (statuses[i].status == err->status && classes[i])
@@ -93,13 +93,20 @@ PyObject *tripy_raise(const struct tri_error *err) {
     PyObject *message = PyUnicode_DecodeUTF8(err->message, (Py_ssize_t)strlen(err->message), "replace");
     PyObject *exception = message ? PyObject_CallFunctionObjArgs(class, message, NULL) : NULL;
     PyObject *code = exception ? PyLong_FromLong(err->engine_code) : NULL;
-    if (code && PyObject_SetAttrString(exception, "engine_code", code) == 0 &&
-        set_text(exception, "stage", err->stage) == 0 && set_text(exception, "region", err->region) == 0 &&
-        set_text(exception, "engine", err->engine) == 0)
-        PyErr_SetObject(class, exception);
+    if (!code || PyObject_SetAttrString(exception, "engine_code", code) < 0 ||
+        set_text(exception, "stage", err->stage) < 0 || set_text(exception, "region", err->region) < 0 ||
+        set_text(exception, "engine", err->engine) < 0)
+        Py_CLEAR(exception);
     Py_XDECREF(code);
-    Py_XDECREF(exception);
     Py_XDECREF(message);
+    return exception;
+}
+
+PyObject *tripy_raise(const struct tri_error *err) {
+    PyObject *exception = tripy_exception(err);
+    if (exception)
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+    Py_XDECREF(exception);
     return NULL;
 }
 

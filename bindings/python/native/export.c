@@ -56,6 +56,21 @@ static int parse_name(const char *name, enum tri_dtype *out) {
     return -1;
 }
 
+bool tripy_dtype_of_format(const char *format, enum tri_dtype *out) {
+    if (!format)
+        format = "B";
+    if (format[0] == '@' || format[0] == '=' || format[0] == '<')
+        format++;
+    if (strcmp(format, "l") == 0 || strcmp(format, "L") == 0) /* numpy's 64 bits on Linux */
+        format = format[0] == 'l' ? "q" : "Q";
+    for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++)
+        if (strcmp(dtypes[i].format, format) == 0) {
+            *out = dtypes[i].dtype;
+            return true;
+        }
+    return false;
+}
+
 /* "float32", numpy.float32 or numpy.dtype("float32"). Short names are refused: "u8" is 8 bits to Tripoint and 8 bytes
  * to numpy. */
 int tripy_dtype_parse(PyObject *object, enum tri_dtype *out) {

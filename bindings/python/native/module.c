@@ -13,6 +13,8 @@ PyTypeObject *tripy_type_add(PyObject *module, PyType_Spec *spec) {
 static PyMethodDef functions[] = {
     {"execute", tripy_execute, METH_O,
      "execute(stages): checks, prepares and runs stages over regions; a copy between stages is CopyRefusedError."},
+    {"operations", tripy_operations, METH_NOARGS,
+     "operations(): what stages can name, with operands, parameters and the technologies that have it."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -29,7 +31,7 @@ PyMODINIT_FUNC PyInit__core(void) {
     PyObject *module = PyModule_Create(&definition);
     if (module && (PyModule_AddStringConstant(module, "version", TRI_VERSION_STRING) < 0 ||
                    tripy_errors_add(module) < 0 || tripy_arena_add(module) < 0 || tripy_region_add(module) < 0 ||
-                   tripy_borrow_add(module) < 0 || tripy_stages_add(module) < 0 || tripy_image_add(module) < 0))
+                   tripy_borrow_add(module) < 0 || tripy_stages_add(module) < 0 || tripy_pipeline_add(module) < 0))
         Py_CLEAR(module);
     return module;
 }

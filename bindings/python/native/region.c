@@ -186,7 +186,7 @@ static int look(PyObject *self, struct tri_region_info *info, struct tri_layout 
     return -1;
 }
 
-enum property { SHAPE, DTYPE, KIND, LABEL, NBYTES, STATE };
+enum property { SHAPE, DTYPE, KIND, LABEL, NBYTES, STATE, POISON };
 
 PyObject *tripy_shape_tuple(const struct tri_layout *layout) {
     PyObject *shape = PyTuple_New((Py_ssize_t)layout->rank);
@@ -214,11 +214,61 @@ static PyObject *region_property(PyObject *self, void *closure) {
     case NBYTES:
         return tri_layout_bytes_needed(&layout, &bytes, &err) == TRI_OK ? PyLong_FromUnsignedLongLong(bytes)
                                                                         : tripy_raise(&err);
+    case POISON:
+        return tri_sync_poison_cause(tri_arena_sync(tripy_arena_of(region->arena)), info.index, &err)
+                   ? tripy_exception(&err)
+                   : Py_NewRef(Py_None);
     case STATE:
         return PyUnicode_FromString(
             tri_sync_state_name(tri_sync_state(tri_arena_sync(tripy_arena_of(region->arena)), info.index)));
     }
     return NULL;
+}
+
+static PyObject *region_reset(PyObject *self, PyObject *unused) {
+    (void)unused;
+    const struct tripy_region *region = (struct tripy_region *)self;
+    struct tri_region_info info;
+    struct tri_layout layout;
+    struct tri_error err = {0};
+    if (look(self, &info, &layout) < 0)
+        return NULL;
+    if (tri_sync_reset(tri_arena_sync(tripy_arena_of(region->arena)), info.index, &err) != TRI_OK)
+        return tripy_raise(&err);
+    Py_RETURN_NONE;
+}
+
+static PyObject *region_wasm_view(PyObject *self, PyObject *unused) {
+    (void)unused;
+    return tripy_native_view(self, TRI_TECHNOLOGY_WASM);
+}
+
+static PyObject *region_gpu_view(PyObject *self, PyObject *unused) {
+    (void)unused;
+    return tripy_native_view(self, TRI_TECHNOLOGY_WEBGPU);
+}
+
+static PyObject *region_npu_view(PyObject *self, PyObject *unused) {
+    (void)unused;
+    return tripy_native_view(self, TRI_TECHNOLOGY_WEBNN);
+}
+
+/* What from_dlpack() beneath the package does: the ledger tells the copy. */
+static PyObject *region_fill(PyObject *self, PyObject *from) {
+    struct tripy_region *region = (struct tripy_region *)self;
+    struct tri_error err = {0};
+    tri_status status;
+    Py_buffer view;
+    if (tripy_region_check(region) < 0 || PyObject_GetBuffer(from, &view, PyBUF_SIMPLE) < 0)
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    status = tri_region_write(tripy_arena_of(region->arena), region->handle, 0, view.buf, (uint64_t)view.len, NULL, NULL,
+                              &err);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&view);
+    if (status != TRI_OK)
+        return tripy_raise(&err);
+    Py_RETURN_NONE;
 }
 
 static PyObject *region_freed(PyObject *self, void *closure) {
@@ -249,6 +299,14 @@ static PyMethodDef region_methods[] = {
     {"write", (PyCFunction)(void (*)(void))region_write, METH_VARARGS | METH_KEYWORDS,
      "write(timeout=None): `with region.write() as a:` claims the region alone; a is an array over it."},
     {"free", region_free, METH_NOARGS, "Frees the region; its pages go back when the last array over them is gone."},
+    {"reset", region_reset, METH_NOARGS, "Lifts the poison that a failed stage left."},
+    {"wasm_view", region_wasm_view, METH_NOARGS, "The guest's address of the region."},
+    {"gpu_view", region_gpu_view, METH_NOARGS, "The address of the WGPUBuffer over the region's pages."},
+    {"npu_view", region_npu_view, METH_NOARGS, "The address of the ov_tensor_t over the region's pages."},
+    {"peek", tripy_peek, METH_VARARGS,
+     "peek(technology, offset): one byte as the technology itself sees it, through its native view."},
+    {"poke", tripy_poke, METH_VARARGS, "poke(technology, offset, value): one byte, written by the technology itself."},
+    {"_fill", region_fill, METH_O, NULL},
     {"__dlpack__", (PyCFunction)(void (*)(void))region_dlpack, METH_VARARGS | METH_KEYWORDS,
      "The pages for numpy.from_dlpack, torch.from_dlpack and their like. Takes no claim."},
     {"__dlpack_device__", region_dlpack_device, METH_NOARGS, NULL},
@@ -263,6 +321,8 @@ static PyGetSetDef region_properties[] = {
     {"label", region_property, NULL, "Its name in errors.", (void *)(intptr_t)LABEL},
     {"nbytes", region_property, NULL, NULL, (void *)(intptr_t)NBYTES},
     {"state", region_property, NULL, "IDLE, HOST_READING, GPU_WRITING, …", (void *)(intptr_t)STATE},
+    {"poison", region_property, NULL, "Why nobody may read it: the exception of the stage that failed, or None.",
+     (void *)(intptr_t)POISON},
     {"freed", region_freed, NULL, NULL, NULL},
     {"arena", region_arena, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -158,13 +158,10 @@ static int read_stage(struct stages *stages, PyObject *dict, Py_ssize_t i) {
     struct tri_stage *stage = &stages->stages[i];
     struct bundle *bundle = &stages->bundles[i];
     *stage = (struct tri_stage){.struct_bytes = sizeof *stage, .inputs = bundle->inputs, .outputs = bundle->outputs};
-    const char *technology = read_text(stages, found[TECHNOLOGY], "technology");
-    if (!technology || !(stage->operation = read_text(stages, found[OPERATION], "operation")))
+    if (!read_text(stages, found[TECHNOLOGY], "technology") || !(stage->operation = read_text(stages, found[OPERATION], "operation")))
         return -1;
-    if (!tri_technology_from_name(technology, &stage->technology)) {
-        PyErr_Format(PyExc_ValueError, "'%s' is no technology: host, wasm, webgpu or webnn", technology);
+    if (tripy_technology(found[TECHNOLOGY], &stage->technology) < 0)
         return -1;
-    }
     if (found[NAME] && found[NAME] != Py_None && !(stage->name = read_text(stages, found[NAME], "name")))
         return -1;
     if (read_regions(stages, found[INPUT], "input", bundle->inputs, &stage->input_count) < 0 ||

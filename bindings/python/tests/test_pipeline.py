@@ -1,5 +1,7 @@
 """Pipeline.run(): images as Python has them."""
 
+import multiprocessing
+import os
 import re
 import subprocess
 import sys
@@ -13,7 +15,16 @@ from PIL import Image
 import tripoint
 from kit import VIGNETTE, Case, vignette
 
+try:
+    import cv2
+except ImportError:
+    cv2 = None
+
 HERE = Path(__file__).resolve().parent
+
+
+def work_elsewhere(image):
+    return os.getpid(), tripoint.Pipeline(VIGNETTE, params={"vignette.strength": 0}).run(image)
 
 
 class Images(Case):
@@ -74,6 +85,16 @@ class Images(Case):
         opaque = self.pipe.run(bgra[..., :3], order="bgr")
         np.testing.assert_array_equal(opaque[..., :3], self.expected[..., 2::-1])
 
+    @unittest.skipUnless(cv2, "skipped because OpenCV is not installed (bindings/python/optional-tests installs it)")
+    def test_opencv_reads_and_writes_them(self):
+        encoded = cv2.imencode(".png", self.rgba[..., [2, 1, 0, 3]])[1]
+        for flag, colours in ((cv2.IMREAD_UNCHANGED, 4), (cv2.IMREAD_COLOR, 3)):
+            read = cv2.imdecode(encoded, flag)
+            self.assertEqual(read.shape[2], colours)
+            result = self.pipe.run(read, order="bgr")
+            written = cv2.cvtColor(cv2.imdecode(cv2.imencode(".png", result)[1], cv2.IMREAD_UNCHANGED), cv2.COLOR_BGRA2RGBA)
+            np.testing.assert_array_equal(written[..., :colours], self.expected[..., :colours])
+
     def test_sizes_may_change(self):
         for height, width in ((1, 1), (3, 1000), (40, 60), (7, 5)):
             self.assertEqual(self.pipe.run(np.zeros((height, width, 4), np.uint8)).shape, (height, width, 4))
@@ -99,6 +120,36 @@ class Images(Case):
             pipe.run(self.rgba, out=np.empty((40, 60, 4), np.uint8))
         out = np.empty((20, 30, 4), np.uint8)
         self.assertIs(pipe.run(self.rgba, out=out), out)
+
+    def test_several_inputs_and_outputs(self):
+        form = {"name": "masked", "inputs": {"photo": {"kind": "image"}, "mask": {"kind": "mask"}},
+                "outputs": ["cut", "dark"], "stages": [
+                    {"technology": "host", "operation": "apply_mask", "inputs": ["photo", "mask"], "output": "cut"},
+                    {"technology": "host", "operation": "vignette", "input": "cut", "output": "dark"}]}
+        pipe = tripoint.Pipeline(form, self.arena)
+        self.assertEqual((pipe.name, pipe.input, pipe.output), ("masked", "photo", "cut"))
+        mask = np.full((40, 60, 1), 0.5, np.float32)
+        inputs = {"photo": self.rgba, "mask": mask}
+        made = pipe.run_all(inputs, ["dark", "cut"], timeout=30, require_zero_copy=True)
+        self.assertEqual(list(made), ["dark", "cut"])
+        np.testing.assert_array_equal(made["cut"][..., :3], self.rgba[..., :3])
+        self.assertLessEqual(int(np.abs(made["cut"][..., 3] - self.rgba[..., 3] / 2).max()), 1)
+        place = np.empty_like(self.rgba)
+        self.assertIs(pipe.run_all(inputs, {"dark": place})["dark"], place)
+        np.testing.assert_array_equal(place, made["dark"])
+        region = self.region(self.arena, mask.shape, "float32")
+        with region.write() as a:
+            a[...] = mask
+        again = pipe.run_all({"photo": Image.fromarray(self.rgba), "mask": region})
+        np.testing.assert_array_equal(again["cut"], made["cut"])
+        for wrong in ({}, {"photo": self.rgba}, {"photo": 3, "mask": mask}, {"photo": mask, "mask": mask},
+                      {"photo": self.rgba, "mask": mask, "other": mask}, {"photo": self.rgba, "mask": mask.astype(complex)}):
+            with self.subTest(list(wrong)), self.assertRaises((TypeError, ValueError, tripoint.TripointError)):
+                pipe.run_all(wrong)
+        for outputs in (["nothing"], [3], {"cut": np.empty(3)}, {"cut": b"x"}):
+            with self.assertRaises((TypeError, ValueError, BufferError, tripoint.TripointError)):
+                pipe.run_all(inputs, outputs)
+        np.testing.assert_array_equal(pipe.run_all(inputs)["cut"], made["cut"])
 
     def test_images_that_are_none(self):
         wrong = [None, 3, "photo.png", b"", [], np.zeros((4, 4), np.uint8), np.zeros((4, 4, 2), np.uint8),
@@ -139,6 +190,30 @@ class Images(Case):
             self.assertEqual(len(made), 20)
             for result in made:
                 np.testing.assert_array_equal(result, self.expected)
+
+
+class Processes(Case):
+    """Each process has an arena of its own; nothing of a parent's reaches a child."""
+
+    def test_spawned_workers(self):
+        rgba = np.full((8, 8, 4), 77, np.uint8)
+        tripoint.default_arena()
+        with multiprocessing.get_context("spawn").Pool(2) as pool:
+            for pid, result in pool.map(work_elsewhere, [rgba] * 4):
+                self.assertNotEqual(pid, os.getpid())
+                np.testing.assert_array_equal(result[4, 4], [77, 77, 77, 77])
+
+    def test_a_forked_child_can_make_its_own(self):
+        tripoint.default_arena()
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                _, result = work_elsewhere(np.full((8, 8, 4), 77, np.uint8))
+                status = 0 if result[4, 4].tolist() == [77, 77, 77, 77] else 2
+            finally:
+                os._exit(status)
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
 
 
 class Shipped(Case):

@@ -2,6 +2,7 @@
 
 import gc
 import io
+import pickle
 import sys
 import threading
 import unittest
@@ -81,6 +82,13 @@ class Views(Case):
             self.assertFalse(entered.is_set())
         thread.join()
         self.assertTrue(entered.is_set())
+
+    def test_poison(self):
+        region = self.region(self.arena)
+        self.assertIsNone(region.poison)
+        region.reset()
+        with region.write(), self.assertRaises(tripoint.BusyError):
+            region.reset()
 
     def test_an_exception_in_the_block_gives_the_claim_back(self):
         region = self.region(self.arena)
@@ -267,10 +275,124 @@ class Exports(Case):
         del adopted, thread
         self.assertEqual(self.arena.stats["doomed"], 0)
 
-    @unittest.skipUnless(torch, "PyTorch is not installed")
+    @unittest.skipUnless(torch, "skipped because PyTorch is not installed (bindings/python/optional-tests installs it)")
     def test_torch_adopts_without_a_copy(self):
-        tensor = torch.from_dlpack(self.one)
-        self.assertEqual((tensor.data_ptr(), tuple(tensor.shape)), (np.asarray(self.one).ctypes.data, (6, 7, 3)))
+        with self.one.write() as a:
+            tensor = torch.from_dlpack(self.one)
+            self.assertEqual((tensor.data_ptr(), tuple(tensor.shape)), (a.ctypes.data, (6, 7, 3)))
+            tensor.fill_(9)
+            self.assertTrue((a == 9).all())
+            del a
+        self.one.free()
+        self.assertEqual(self.arena.stats["doomed"], 1)
+        del tensor
+        self.assertEqual(self.arena.stats["doomed"], 0)
+        for name in ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8"):
+            region = self.region(self.arena, (3, 5), name)
+            adopted = torch.from_dlpack(region)
+            self.assertEqual((adopted.data_ptr(), str(adopted.dtype)),
+                             (np.from_dlpack(region).ctypes.data, f"torch.{name}"))
+
+    @unittest.skipUnless(torch, "skipped because PyTorch is not installed (bindings/python/optional-tests installs it)")
+    def test_torch_s_tensors_are_taken(self):
+        tensor = torch.arange(24, dtype=torch.float32).reshape(2, 3, 4)
+        for given in (tensor, tensor.transpose(0, 2)):
+            region = tripoint.from_dlpack(given, self.arena)
+            np.testing.assert_array_equal(np.asarray(region), given.numpy())
+            region.free()
+        image = torch.full((4, 6, 4), 7, dtype=torch.uint8)
+        pipe = self.pipeline(self.arena, {"vignette.strength": 0})
+        np.testing.assert_array_equal(pipe.run(image), image.numpy())
+
+    def test_foreign_memory_is_copied_once_and_told(self):
+        numbers = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+
+        class OnlyDlpack:
+            def __dlpack__(self, **wishes):
+                return numbers.__dlpack__(**wishes)
+
+            def __dlpack_device__(self):
+                return numbers.__dlpack_device__()
+
+        for given in (numbers, OnlyDlpack(), memoryview(numbers), self.one):
+            region = tripoint.from_dlpack(given, self.arena, label="taken")
+            expected = np.asarray(given) if given is self.one else numbers
+            np.testing.assert_array_equal(np.asarray(region), expected)
+            self.assertEqual((region.dtype, region.label), (expected.dtype.name, "taken"))
+            region.free()
+        ledger = self.arena.ledger
+        self.assertEqual((ledger.between_bytes, ledger.border_bytes), (0, 3 * numbers.nbytes + self.one.nbytes))
+        region = tripoint.from_dlpack(numbers[:, ::2], self.arena, kind="tensor")
+        np.testing.assert_array_equal(np.asarray(region), numbers[:, ::2])
+        region.free()
+        self.assertIn("repacked in Python", [line.cause for line in self.arena.ledger.lines])
+        for wrong in (None, 3, "text", object(), [1, 2]):
+            with self.assertRaises(TypeError):
+                tripoint.from_dlpack(wrong, self.arena)
+        with self.assertRaises((ValueError, tripoint.TripointError)):
+            tripoint.from_dlpack(np.zeros(3, np.complex64), self.arena)
+
+
+class Native(Case):
+    """What the technologies call a region."""
+
+    def setUp(self):
+        self.arena = tripoint.Arena(threads=1)
+        self.image = self.region(self.arena, (64, 64, 4))
+
+    def test_each_technology_sees_the_same_bytes(self):
+        flat = np.asarray(self.image).reshape(-1)
+        absent = []
+        for technology in ("host", "wasm", "webgpu", "webnn"):
+            with self.subTest(technology):
+                try:
+                    info = self.arena.engine(technology)
+                except tripoint.EngineUnavailableError as error:
+                    absent.append(str(error))
+                    continue
+                self.assertEqual((info["technology"], info["shares_memory"]), (technology, True))
+                flat[4097] = 200
+                self.assertEqual(self.image.peek(technology, 4097), 200)
+                self.image.poke(technology, 4098, 201)
+                self.assertEqual(flat[4098], 201)
+        self.assertEqual(self.arena.ledger.between_bytes, 0)
+        if absent:
+            self.skipTest("; ".join(absent))
+
+    def test_native_views(self):
+        for technology, view in (("wasm", self.image.wasm_view), ("webgpu", self.image.gpu_view),
+                                 ("webnn", self.image.npu_view)):
+            with self.subTest(technology):
+                try:
+                    self.arena.engine(technology)
+                except tripoint.EngineUnavailableError as error:
+                    self.skipTest(str(error))
+                self.assertGreater(view(), 0)
+                self.assertEqual(view(), view())
+        self.image.free()
+        for view in (self.image.wasm_view, self.image.gpu_view, self.image.npu_view):
+            self.assertRaises(tripoint.BadHandleError, view)
+
+    def test_misuse(self):
+        for wrong in ("cuda", "", None, 3, "\ud800"):
+            with self.assertRaises((ValueError, TypeError)):
+                self.arena.engine(wrong)
+            with self.assertRaises((ValueError, TypeError)):
+                self.image.peek(wrong, 0)
+        for offset in (-1, 64 * 64 * 4, 1 << 62):
+            with self.assertRaises(tripoint.TripointError):
+                self.image.peek("host", offset)
+        for value in (-1, 256, "a", None):
+            with self.assertRaises((OverflowError, TypeError)):
+                self.image.poke("host", 0, value)
+        for wrong in ({"threads": -1}, {"threads": 5000}, {"threads": "all"}):
+            with self.assertRaises((ValueError, TypeError)):
+                tripoint.Arena(**wrong)
+
+    def test_a_region_can_not_be_pickled(self):
+        for thing in (self.image, self.arena, self.image.read()):
+            with self.assertRaises(TypeError):
+                pickle.dumps(thing)
 
 
 if __name__ == "__main__":

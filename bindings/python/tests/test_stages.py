@@ -80,6 +80,17 @@ class Stages(Case):
         with self.assertRaises(tripoint.BadHandleError):
             tripoint.execute([vignette(self.image, foreign)])
 
+    def test_operations_are_told(self):
+        operations = {operation["name"]: operation for operation in tripoint.operations()}
+        self.assertEqual([operand["kind"] for operand in operations["apply_mask"]["operands"]], ["image", "mask", "image"])
+        for operation in operations.values():
+            self.assertTrue(operation["summary"] and operation["technologies"], operation["name"])
+            for param in operation["params"]:
+                if param["type"] == "choice":
+                    self.assertIn(param["default"], param["choices"].split("|"))
+                elif param["type"] != "text":
+                    self.assertTrue(param["minimum"] <= param["default"] <= param["maximum"], param)
+
     def test_the_lock_is_given_up_and_runs_overlap(self):
         other = self.region(self.arena, (32, 48, 4))
         begun, done = threading.Event(), threading.Event()

@@ -7,8 +7,8 @@ and Pipeline("cutout").run(image) does the whole job for an image. Ownership, cl
 from typing import Any, TypedDict
 
 from . import _core
-from ._core import Arena, Borrow, Ledger, LedgerLine, Plan, Region, execute
-from ._pipeline import Pipeline, default_arena
+from ._core import Arena, Borrow, Ledger, LedgerLine, Plan, Region, execute, operations
+from ._pipeline import Pipeline, default_arena, from_dlpack
 
 __version__ = _core.version
 
@@ -28,4 +28,4 @@ _errors = [name for name in vars(_core) if name.endswith("Error")]
 globals().update({name: getattr(_core, name) for name in _errors})
 
 __all__ = ["Arena", "Borrow", "Ledger", "LedgerLine", "Pipeline", "Plan", "Region", "Stage", "default_arena", "execute",
-           *_errors]
+           "from_dlpack", "operations", *_errors]

@@ -8,7 +8,47 @@ from numpy.typing import DTypeLike, NDArray
 __version__: str
 
 _Shape: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
+_Technology: TypeAlias = Literal["host", "wasm", "webgpu", "webnn"]
 _Kind: TypeAlias = Literal["bytes", "image", "mask", "tensor", "boxes", "nv12", "i420"]
+
+class EngineInfo(TypedDict):
+    technology: _Technology
+    library: str
+    version: str
+    library_path: str
+    device: str
+    driver: str
+    shares_memory: bool
+    sharing: str
+
+class _Operand(TypedDict):
+    name: str
+    access: Literal["read", "write"]
+    kind: _Kind
+    help: str
+
+class _ParamNeeds(TypedDict):
+    name: str
+    type: Literal["integer", "number", "choice", "text"]
+    default: Any
+    help: str
+
+class _Param(_ParamNeeds, total=False):
+    minimum: float
+    maximum: float
+    choices: str | None
+
+class Operation(TypedDict):
+    name: str
+    summary: str
+    definition: str
+    in_place: bool
+    tolerance: float
+    operands: list[_Operand]
+    params: list[_Param]
+    technologies: list[_Technology]
+
+def operations() -> list[Operation]: ...
 
 @final
 class LedgerLine(tuple[str, str, str, str, int, int]):
@@ -43,6 +83,8 @@ class Arena:
         backing: Literal["memfd", "private"] = "memfd",
         label: str | None = None,
         choose_driver: bool = True,
+        cpu_driver: bool = False,
+        threads: int = 0,
     ) -> Self: ...
     def allocate(
         self, shape: _Shape, dtype: DTypeLike = "uint8", *, kind: _Kind | None = None, label: str | None = None
@@ -52,6 +94,7 @@ class Arena:
     @property
     def stats(self) -> dict[str, int]: ...
     def reset_ledger(self) -> None: ...
+    def engine(self, technology: _Technology, /) -> EngineInfo: ...
 
 class _Export:
     def __buffer__(self, flags: int, /) -> memoryview: ...
@@ -78,6 +121,12 @@ class Region(_Export):
     def read(self, timeout: float | None = None) -> Borrow: ...
     def write(self, timeout: float | None = None) -> Borrow: ...
     def free(self) -> None: ...
+    def reset(self) -> None: ...
+    def wasm_view(self) -> int: ...
+    def gpu_view(self) -> int: ...
+    def npu_view(self) -> int: ...
+    def peek(self, technology: _Technology, offset: int, /) -> int: ...
+    def poke(self, technology: _Technology, offset: int, value: int, /) -> None: ...
     @property
     def shape(self) -> tuple[int, ...]: ...
     @property
@@ -91,6 +140,8 @@ class Region(_Export):
     @property
     def state(self) -> str: ...
     @property
+    def poison(self) -> TripointError | None: ...
+    @property
     def freed(self) -> bool: ...
     @property
     def arena(self) -> Arena: ...
@@ -98,7 +149,7 @@ class Region(_Export):
 _Operands: TypeAlias = Region | list[Region] | tuple[Region, ...] | None
 
 class _StageNeeds(TypedDict):
-    technology: Literal["host", "wasm", "webgpu", "webnn"]
+    technology: _Technology
     operation: str
 
 class Stage(_StageNeeds, total=False):
@@ -115,16 +166,41 @@ class Plan:
     def run(self, timeout: float | None = None, *, require_zero_copy: bool = True) -> None: ...
 
 def default_arena() -> Arena: ...
+def from_dlpack(
+    x: Any, arena: Arena | None = None, *, kind: _Kind | None = None, label: str | None = None
+) -> Region: ...
 
 class Pipeline:
     name: str
     arena: Arena
     def __init__(
-        self, name: str = "cutout", arena: Arena | None = None, *, params: Mapping[str, int | float | str] | None = None
+        self,
+        name: str | Mapping[str, Any] = "cutout",
+        arena: Arena | None = None,
+        *,
+        params: Mapping[str, int | float | str] | None = None,
     ) -> None: ...
+    @property
+    def input(self) -> str: ...
+    @property
+    def output(self) -> str: ...
     def run(
-        self, image: Any, *, order: Literal["rgb", "bgr"] = "rgb", out: NDArray[Any] | None = None
+        self,
+        image: Any,
+        *,
+        order: Literal["rgb", "bgr"] = "rgb",
+        out: NDArray[Any] | None = None,
+        timeout: float | None = None,
+        require_zero_copy: bool = False,
     ) -> NDArray[Any]: ...
+    def run_all(
+        self,
+        inputs: Mapping[str, Any],
+        outputs: Iterable[str] | Mapping[str, NDArray[Any] | None] | None = None,
+        *,
+        timeout: float | None = None,
+        require_zero_copy: bool = False,
+    ) -> dict[str, NDArray[Any]]: ...
 
 class TripointError(Exception):
     status: int
