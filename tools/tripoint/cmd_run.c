@@ -21,6 +21,7 @@ static const char help_text[] =
     "JSON file) over it, and encodes the result into OUTPUT (.png, .webp or .jpg, '-' writes PNG to standard output).\n"
     "OUTPUT appears whole or not at all.\n\n"
     "  -o, --output FILE        where the result goes; required\n"
+    "      --input NAME=FILE    a picture for another input of the pipeline; may be repeated\n"
     "      --set STAGE.KEY=V    change a parameter of a stage, e.g. --set resize.width=256; may be repeated\n"
     "      --no-alias           every region gets memory of its own (see `tripoint plan`)\n"
     CLI_FILES_HELP
@@ -38,6 +39,8 @@ static const char help_text[] =
     "examples:\n"
     "  tripoint run cutout photo.jpg -o cutout.png\n"
     "  tripoint run cutout photo.jpg -o white.jpg --background ffffff\n"
+    "  tripoint run replace-background photo.jpg --input background=beach.jpg -o beach.png\n"
+    "  tripoint run anonymize group.jpg -o group.jpg\n"
     "  cat photo.jpg | tripoint run cutout-host - -o - > cutout.png\n\n"
     "exit: 0 done; 2 command line; 6 interrupted; 8 not found; 9 pipeline; 10 image; 12 engine missing; 13 engine failed;\n"
     "      14 copy refused; 15 file; all codes are in tripoint(1).\n";
@@ -73,6 +76,7 @@ static bool parse_seconds(const char *text, double *out) {
 
 enum {
     OPT_SET = 256,
+    OPT_INPUT,
     OPT_FILE,
     OPT_ALLOW_NATIVE,
     OPT_GUEST_LIMIT,
@@ -99,6 +103,8 @@ static int take_option(int c, struct run_options *o) {
             return cli_usage("run", "more than %d --set", RUN_SETS_MAX);
         o->sets[o->set_count++] = optarg;
         return 0;
+    case OPT_INPUT:
+        return run_take_input(o, optarg);
     case OPT_NO_ALIAS:
         o->no_alias = true;
         return 0;
@@ -152,6 +158,7 @@ static int parse(int argc, char **argv, struct run_options *o) {
     static const struct option options[] = {
         {"output", required_argument, NULL, 'o'},
         {"set", required_argument, NULL, OPT_SET},
+        {"input", required_argument, NULL, OPT_INPUT},
         {"no-alias", no_argument, NULL, OPT_NO_ALIAS},
         {"trace", required_argument, NULL, OPT_TRACE},
         {"file", required_argument, NULL, OPT_FILE},
@@ -228,6 +235,8 @@ static void *decode(void *user) {
     double begin = cli_now_ms();
     struct tri_arena *arena = tri_runtime_arena(d->run->runtime);
     d->status = tri_image_decode(d->run->image, arena, d->run->input, &d->error);
+    if (d->status == TRI_OK)
+        d->status = run_decode_inputs(d->run, &d->error);
     d->run->decode_ms = cli_now_ms() - begin;
     if (d->status == TRI_OK && d->run->output != d->run->input)
         tri_region_prefault(arena, d->run->output); /* while the engines are still coming up: the first stage that
@@ -251,6 +260,8 @@ static tri_status open_all(struct run *run, struct tri_error *err) {
     if (status == TRI_OK && run->options.no_alias)
         tri_pipeline_set_alias(run->pipeline, false);
     if (status == TRI_OK)
+        status = run_open_inputs(run, err);
+    if (status == TRI_OK)
         status = tri_image_open_file(run->options.input, &run->image, err);
     if (status == TRI_OK) {
         tri_image_info(run->image, &run->image_info);
@@ -264,6 +275,8 @@ static tri_status plan(struct run *run, struct tri_error *err) {
     struct tri_layout layout =
         tri_layout_image(run->image_info.height, run->image_info.width, 4, TRI_DTYPE_U8);
     tri_status status = tri_pipeline_set_input(run->pipeline, input, &layout, err);
+    if (status == TRI_OK)
+        status = run_state_inputs(run, err);
     if (status == TRI_OK)
         status = tri_pipeline_plan(run->pipeline, err);
     if (status == TRI_OK)
@@ -321,6 +334,7 @@ static tri_status work(struct run *run, struct tri_error *err) {
 
 static void tear_down(struct run *run) {
     tri_image_close(&run->image);
+    run_close_inputs(run);
     tri_pipeline_destroy(&run->pipeline);
     tri_runtime_destroy(&run->runtime);
     tri_cancel_destroy(&run->cancel);
