@@ -1,5 +1,9 @@
 #include "kernels.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 /* The larger of what the two tables need: an entry of 16 bytes an output column (and one more) for resize; the mask's
  * row and three tables of four bytes a pixel for apply_mask. */
 size_t trii_kernels_scratch(struct trii_size out, struct trii_size in) {
@@ -18,7 +22,8 @@ size_t trii_kernels_weighted(struct trii_size in, struct trii_size out, uint32_t
 
 bool trii_kernels_fast(void) {
 #if defined(__x86_64__)
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+    unsigned a, b, c = 0, d; /* clang's __builtin_cpu_supports() does not know f16c before release 15 */
+    return __builtin_cpu_supports("avx2") && __get_cpuid(1, &a, &b, &c, &d) && c & bit_F16C;
 #else
     return false;
 #endif

@@ -1,5 +1,6 @@
 /* tripoint ls - the regions of an arena that a process serves: what they hold, and who holds them. */
 #include "cli.h"
+#include "cli_json.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -119,15 +120,10 @@ static int print_json(struct tri_peer *peer, const char *name) {
     json_t *label = json_string(info.arena);
     json_t *all = json_pack("{s:s,s:o,s:i,s:s,s:o}", "name", name, "arena", label ? label : json_string("?"),
                             "owner_pid", (int)info.owner_pid, "sharing", sharing_name(info.sharing), "regions", regions);
-    int failed = 0;
-    if (err.status == TRI_NOT_FOUND) {
-        failed = json_dumpf(all, stdout, JSON_INDENT(2));
-        printf("\n");
-    }
+    if (err.status == TRI_NOT_FOUND)
+        return cli_print_json(all, stdout);
     json_decref(all);
-    if (err.status != TRI_NOT_FOUND)
-        return cli_fail(&err);
-    return failed ? tri_status_exit_code(TRI_NO_MEMORY) : 0;
+    return cli_fail(&err);
 }
 
 int cmd_ls(int argc, char **argv) {

@@ -1,5 +1,6 @@
 /* tripoint ops - the built-in operations, and what a file offers, for people and (--json) for scripts. */
 #include "cli.h"
+#include "cli_json.h"
 
 #include <getopt.h>
 #include <jansson.h>
@@ -102,10 +103,7 @@ static int print_json(const struct tri_operation_info *only) {
         json_array_append_new(all, op_json(only));
     for (size_t i = 0; !only && tri_operation_at(i); i++)
         json_array_append_new(all, op_json(tri_operation_at(i)));
-    int failed = json_dumpf(all, stdout, JSON_INDENT(2));
-    json_decref(all);
-    printf("\n");
-    return failed ? tri_status_exit_code(TRI_NO_MEMORY) : 0;
+    return cli_print_json(all, stdout);
 }
 
 static int print(const struct tri_operation_info *only, bool json) {

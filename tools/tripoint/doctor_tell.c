@@ -1,4 +1,5 @@
 /* The findings as text and as JSON. */
+#include "cli_json.h"
 #include "doctor.h"
 
 #include <jansson.h>
@@ -81,8 +82,5 @@ int doctor_print_json(const struct doctor_engine engines[TRI_TECHNOLOGY_COUNT], 
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++)
         json_array_append_new(list, engine_json(&engines[t]));
     json_t *all = json_pack("{s:s,s:o,s:o}", "tripoint", tri_version(), "engines", list, "images", images);
-    int failed = json_dumpf(all, stdout, JSON_INDENT(2));
-    printf("\n");
-    json_decref(all);
-    return failed ? tri_status_exit_code(TRI_IO) : 0;
+    return cli_print_json(all, stdout);
 }

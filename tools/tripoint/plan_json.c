@@ -1,4 +1,5 @@
 /* A plan as JSON: docs/pipelines.md lists the keys. */
+#include "cli_json.h"
 #include "plan.h"
 
 #include <jansson.h>
@@ -52,8 +53,5 @@ int plan_print_json(const struct plan_view *view, FILE *to) {
     json_t *all = json_pack("{s:s,s:s,s:b,s:I,s:I,s:o,s:o,s:o}", "tripoint", tri_version(), "pipeline", view->name, "alias",
                             (int)view->info.alias, "bytes", (json_int_t)view->info.block_bytes, "bytes_apart",
                             (json_int_t)view->info.apart_bytes, "stages", stages, "values", values, "blocks", blocks);
-    int failed = all ? json_dumpf(all, to, JSON_INDENT(2)) : -1;
-    json_decref(all);
-    fputc('\n', to);
-    return failed ? tri_status_exit_code(TRI_IO) : 0;
+    return cli_print_json(all, to);
 }

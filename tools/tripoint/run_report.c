@@ -1,3 +1,4 @@
+#include "cli_json.h"
 #include "run.h"
 
 #include <jansson.h>
@@ -121,8 +122,5 @@ int run_report_json(const struct run *run) {
                             ledger_json(arena_of(run)));
     /* The report stays out of the way of pixels on standard output. */
     FILE *to = strcmp(run->options.output, "-") == 0 ? stderr : stdout;
-    int failed = all ? json_dumpf(all, to, JSON_INDENT(2)) : -1;
-    fprintf(to, "\n");
-    json_decref(all);
-    return to == stdout ? cli_flush() : failed ? tri_status_exit_code(TRI_IO) : 0;
+    return cli_print_json(all, to);
 }
