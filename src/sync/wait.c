@@ -16,7 +16,7 @@
 
 #include <errno.h>
 
-#define SPIN_ROUNDS 64u    /* a few microseconds, then sleep */
+#define SPIN_ROUNDS 512u   /* about as long as it takes to wake a sleeper; then sleep */
 #define LOOK_NS 50000000u  /* how often a waiter looks whether those before it live */
 #define FIRST_MEMBER ((uint64_t)1 << TRII_MEMBER_SHIFT) /* in private memory others are what a fork left */
 #define CANCEL_NS 5000000u /* how often a waiter that may be cancelled looks */
