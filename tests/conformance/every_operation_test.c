@@ -341,6 +341,8 @@ static double element(const uint8_t *bytes, enum tri_dtype dtype, size_t i) {
 static bool is_near(double got, double wanted, double tolerance) {
     if (isnan(got) || isnan(wanted))
         return isnan(got) && isnan(wanted);
+    if (fabs(got) < 0x1p-126 && fabs(wanted) < 0x1p-126)
+        return true; /* a GPU may take what is below f32's normal numbers for 0 */
     return got == wanted || fabs(got - wanted) <= tolerance;
 }
 

@@ -25,6 +25,7 @@
     X(TO_NV12, to_nv12)             \
     X(FROM_NV12, from_nv12)         \
     X(TO_I420, to_i420)             \
-    X(FROM_I420, from_i420)
+    X(FROM_I420, from_i420)         \
+    X(CONVERT, convert)
 
 #endif
