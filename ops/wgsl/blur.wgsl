@@ -67,7 +67,7 @@ fn premultiplied(i: u32) -> vec4f {
 
 fn finished(v: vec4f) -> u32 {
     let inverse = select(0.0, 1.0 / v.a, v.a > 0.0);
-    return packed(min(vec4f(v.rgb * inverse, v.a) + 0.5, vec4f(255.0)));
+    return packed(rounded(min(vec4f(v.rgb * inverse, v.a), vec4f(255.0))));
 }
 
 fn outside(id: vec3u) -> bool {

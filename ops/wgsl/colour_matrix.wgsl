@@ -37,5 +37,5 @@ fn colour_matrix(@builtin(global_invocation_id) id: vec3u) {
     let i = place(id);
     let v = unpacked(word(i));
     let sum = ((v.x * job.red + v.y * job.green) + v.z * job.blue) + v.w * job.alpha;
-    mixed[i] = packed(min(max((sum + job.offset) + 0.5, vec4f(0.0)), vec4f(255.0)));
+    mixed[i] = packed(rounded(clamp(sum + job.offset, vec4f(0.0), vec4f(255.0))));
 }

@@ -198,7 +198,7 @@ fn hide(@builtin(global_invocation_id) id: vec3u) {
             let here = at + vec2i(i32(i), 0);
             let was = unpacked(hidden[first + i]);
             let hiding = vec4f(colour_of(k, area, here), was.a);
-            hidden[first + i] = packed(min(lerp(was, hiding, covering(area, here)) + 0.5, vec4f(255.0)));
+            hidden[first + i] = packed(rounded(min(lerp(was, hiding, covering(area, here)), vec4f(255.0))));
         }
     }
 }

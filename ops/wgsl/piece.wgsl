@@ -82,7 +82,7 @@ fn sampled(window: vec4f, at: vec2f) -> u32 {
     } else {
         v = between(window.xy + (at + 0.5) * window.z);
     }
-    return packed(min(v + 0.5, vec4f(255.0)));
+    return packed(rounded(min(v, vec4f(255.0))));
 }
 
 @compute @workgroup_size(256)

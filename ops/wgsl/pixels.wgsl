@@ -16,6 +16,13 @@ fn packed(v: vec4f) -> u32 {
     return u.x | (u.y << 8u) | (u.z << 16u) | (u.w << 24u);
 }
 
+// v + 0.5, cut, for v >= 0: to the bit what the host computes. Written out, a compiler may add the 0.5 to another summand
+// first (the CPU driver's does); 0.49999997 + 0.5 is 1 in f32.
+fn rounded(v: vec4f) -> vec4f {
+    let low = floor(v);
+    return select(low, low + 1.0, v - low >= vec4f(0.49999997));
+}
+
 fn lerp(a: vec4f, b: vec4f, t: f32) -> vec4f {
     return a + (b - a) * t;
 }

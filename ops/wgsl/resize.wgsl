@@ -127,7 +127,7 @@ fn bilinear(@builtin(global_invocation_id) id: vec3u) {
     let weight = at - floor(at);
     let top = lerp(pixel(lower.x, lower.y), pixel(upper.x, lower.y), weight.x);
     let bottom = lerp(pixel(lower.x, upper.y), pixel(upper.x, upper.y), weight.x);
-    resized[place(id)] = packed(lerp(top, bottom, weight.y) + 0.5);
+    resized[place(id)] = packed(rounded(lerp(top, bottom, weight.y)));
 }
 
 // The pixels begin ... end - 1 that [edge, far) touches: begin.xy, end.xy.
@@ -153,7 +153,7 @@ fn area(@builtin(global_invocation_id) id: vec3u) {
             sum += pixel(x, y) * (high * wide);
         }
     }
-    resized[place(id)] = packed(min(sum * job.share + 0.5, vec4f(255.0)));
+    resized[place(id)] = packed(rounded(min(sum * job.share, vec4f(255.0))));
 }
 
 // lanczos: weighted sums along x, then along y.
@@ -187,5 +187,5 @@ fn down(@builtin(global_invocation_id) id: vec3u) {
     for (var k = 0u; k < count; k++) {
         sum += sum_at((first + k) * job.box.x + at.x) * bitcast<f32>(table[weights + k]);
     }
-    resized[place(id)] = packed(min(max(sum + 0.5, vec4f(0.0)), vec4f(255.0)));
+    resized[place(id)] = packed(rounded(clamp(sum, vec4f(0.0), vec4f(255.0))));
 }

@@ -107,6 +107,6 @@ fn from_frame(@builtin(global_invocation_id) id: vec3u) {
     let u = byte(at) - 128.0;
     let v = byte(at + select(luma / 4u, 1u, job.planar == 0u)) - 128.0;
     let m = job.second;
-    let rgb = vec3f(y + m.x * v, (y + m.y * u) + m.z * v, y + m.w * u) + 0.5;
-    made[place(id)] = packed(vec4f(min(max(rgb, vec3f(0.0)), vec3f(255.0)), 255.0));
+    let rgb = vec3f(y + m.x * v, (y + m.y * u) + m.z * v, y + m.w * u);
+    made[place(id)] = packed(rounded(vec4f(clamp(rgb, vec3f(0.0), vec3f(255.0)), 255.0)));
 }
