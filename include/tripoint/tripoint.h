@@ -14,6 +14,7 @@
 #include <tripoint/ledger.h>
 #include <tripoint/media.h>
 #include <tripoint/pipeline.h>
+#include <tripoint/proof.h>
 #include <tripoint/share.h>
 #include <tripoint/sync.h>
 #include <tripoint/trace.h>

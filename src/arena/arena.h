@@ -58,6 +58,18 @@ void trii_arena_unwatch(struct tri_arena *arena, struct trii_region_watch *watch
 /* Engines tell how many native views they hold (statistics). */
 void trii_arena_count_views(struct tri_arena *arena, int32_t change);
 
+/* Segment `number` as this process has it; false when there is no such segment yet. */
+struct trii_arena_segment {
+    uint8_t *bytes;
+    uint64_t size_bytes;
+    uint64_t first_page; /* the arena's pages are numbered through */
+    int fd;              /* -1: private pages */
+};
+bool trii_arena_segment_at(struct tri_arena *arena, uint32_t number, struct trii_arena_segment *out);
+/* Mappings of it can be closed in steps of huge pages only. */
+bool trii_arena_has_huge_units(const struct tri_arena *arena);
+bool trii_arena_is_imported(const struct tri_arena *arena);
+
 /* ---- for serving ---- */
 
 /* The first live region whose index is at least *index; false when there is none. */

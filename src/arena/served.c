@@ -25,6 +25,30 @@ bool trii_arena_segment(struct tri_arena *arena, uint32_t number, int *fd) {
     return there;
 }
 
+bool trii_arena_segment_at(struct tri_arena *arena, uint32_t number, struct trii_arena_segment *out) {
+    pthread_mutex_lock(&arena->lock);
+    const struct trii_backing *backing = &arena->backing;
+    bool there = number < backing->segment_count;
+    if (there) {
+        const struct trii_segment *segment = &backing->segments[number];
+        *out = (struct trii_arena_segment){.bytes = trii_backing_at(backing, segment->first),
+                                           .size_bytes = (uint64_t)segment->units << backing->unit_shift,
+                                           .first_page = ((uint64_t)segment->first << backing->unit_shift) /
+                                                         TRI_PAGE_BYTES,
+                                           .fd = segment->fd};
+    }
+    pthread_mutex_unlock(&arena->lock);
+    return there;
+}
+
+bool trii_arena_has_huge_units(const struct tri_arena *arena) {
+    return arena->backing.huge_pool;
+}
+
+bool trii_arena_is_imported(const struct tri_arena *arena) {
+    return arena->imported;
+}
+
 bool trii_arena_is_shared(const struct tri_arena *arena) {
     return arena->control.entries && !arena->imported;
 }

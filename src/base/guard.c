@@ -50,6 +50,7 @@ static bool read_fault(const siginfo_t *info, const ucontext_t *context, struct 
     *out = (struct trii_touch){.address = (uintptr_t)info->si_addr,
                                .code = (uintptr_t)context->uc_mcontext.pc,
                                .stack = (uintptr_t)context->uc_mcontext.sp,
+                               .link = (uintptr_t)context->uc_mcontext.regs[30],
                                .writes = (syndrome >> 6 & 1) != 0};
     return info->si_code == SEGV_ACCERR && syndrome >> 26 == 0x24; /* a data abort from user code */
 }

@@ -20,6 +20,7 @@ struct trii_touch {
     uintptr_t address;
     uintptr_t code;  /* the instruction that touched it */
     uintptr_t stack; /* the stack pointer then */
+    uintptr_t link;  /* the link register then; 0 on processors without one */
     bool writes;
 };
 

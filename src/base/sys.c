@@ -245,6 +245,15 @@ int trii_sys_map_file(int fd, uint64_t bytes, void **out) {
     return map(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, 0, out);
 }
 
+int trii_sys_file_identity(int fd, uint64_t *device, uint64_t *inode) {
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return errno;
+    *device = st.st_dev;
+    *inode = st.st_ino;
+    return 0;
+}
+
 int trii_sys_file_size(int fd, uint64_t *bytes) {
     struct stat st;
     if (fstat(fd, &st) != 0)

@@ -64,6 +64,8 @@ int trii_sys_read(int fd, void *bytes, size_t size, size_t *got);
 int trii_sys_sync(int fd);
 /* A private, read-only mapping of the first `bytes` (not 0) of a file; undone by trii_sys_unmap. */
 int trii_sys_map_file(int fd, uint64_t bytes, void **out);
+/* Which file it is: no two have both numbers alike. */
+int trii_sys_file_identity(int fd, uint64_t *device, uint64_t *inode);
 /* Of a regular file; EINVAL for anything else. */
 int trii_sys_file_size(int fd, uint64_t *bytes);
 /* An empty file in memory that may grow, for libraries that write to a path: it is /proc/self/fd/<fd>. */

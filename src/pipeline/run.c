@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "base/sys.h"
 #include "base/trace.h"
+#include "proof/proof.h"
 
 #include <string.h>
 
@@ -108,14 +109,18 @@ static tri_status work(const struct run *run, struct trii_plan_stage *stage, uin
                        struct tri_error *err) {
     *working = false;
     trii_fence_init(&stage->fence);
+    tri_status status = trii_proof_stage_begins(run->plan->arena, stage->stage.name, stage->technology, err);
     uint64_t started = trii_sys_now_ns();
-    tri_status status = trii_task_submit(stage->task, &stage->fence, err);
+    if (status == TRI_OK)
+        status = trii_task_submit(stage->task, &stage->fence, err);
     if (status == TRI_OK) {
         status = wait_for_engine(run, stage, deadline, err);
         *working = !trii_fence_is_done(&stage->fence);
     }
     stage->run_ns = trii_sys_now_ns() - started;
     trace(TRII_TRACK_ENGINE, stage, started, stage->run_ns, status);
+    if (status == TRI_OK)
+        status = trii_proof_stage_ended(run->plan->arena, err);
     return status == TRI_OK ? set_layouts(run, stage, err) : status;
 }
 

@@ -14,6 +14,7 @@ static const struct {
 } verbs[] = {
     {"run", cmd_run, "run a pipeline on an image"},
     {"plan", cmd_plan, "show what a pipeline would do: stages, memory, lifetimes"},
+    {"prove", cmd_prove, "show who touches each page first, and whether anything is copied between stages"},
     {"doctor", cmd_doctor, "what works on this machine, and what is really zero-copy here"},
     {"ops", cmd_ops, "list the operations, their operands, parameters and engines"},
     {"serve", cmd_serve, "serve an arena to other processes until Ctrl-C"},
@@ -74,5 +75,5 @@ int main(int argc, char **argv) {
         help(stderr);
         return tri_status_exit_code(TRI_INVALID_ARGUMENT);
     }
-    return cli_usage("", "there is no verb '%s'; there are run, plan, doctor, ops, serve and ls", verb);
+    return cli_usage("", "there is no verb '%s'; there are run, plan, prove, doctor, ops, serve and ls", verb);
 }

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "engine/wasm/memory.h"
+#include "proof/proof.h"
 
 #define PAGE ((uint64_t)TRI_PAGE_BYTES)
 #define MIB(bytes) ((double)(bytes) / 1048576.0)
@@ -47,8 +48,12 @@ bool trii_window_attach(struct trii_window *window, uint8_t *base, uint32_t *gue
 
 void trii_window_detach(struct trii_window *window, uint32_t guest) {
     const uint64_t bit = (uint64_t)1 << guest;
-    for (size_t i = 0; i < window->count; i++)
-        window->order[i]->mapped &= ~bit;
+    for (size_t i = 0; i < window->count; i++) {
+        struct trii_wasm_view *view = window->order[i];
+        if (view->mapped & bit)
+            trii_proof_unmaps(window->arena, trii_window_bytes(window, view, guest), view->region.mapped_bytes);
+        view->mapped &= ~bit;
+    }
     window->attached &= ~bit;
     window->bases[guest] = NULL;
 }
@@ -112,8 +117,10 @@ static size_t position_of(const struct trii_window *window, const struct trii_wa
 static void drop(struct trii_window *window, struct trii_wasm_view *view) {
     bool gone = true;
     for (uint32_t g = 0; g < TRII_WASM_GUESTS_MAX; g++)
-        if (view->mapped & (uint64_t)1 << g)
+        if (view->mapped & (uint64_t)1 << g) {
+            trii_proof_unmaps(window->arena, trii_window_bytes(window, view, g), view->region.mapped_bytes);
             gone &= trii_sys_unreserve(trii_window_bytes(window, view, g), view->region.mapped_bytes) == 0;
+        }
     if (window->by_index[view->region.index] == view)
         window->by_index[view->region.index] = NULL;
     if (!gone) {
@@ -233,7 +240,9 @@ tri_status trii_window_map(struct trii_window *window, struct trii_wasm_view *vi
 
 tri_status trii_window_protect(struct trii_window *window, struct trii_wasm_view *view, uint32_t guest,
                                enum trii_protection protection, struct tri_error *err) {
-    int failed = trii_sys_protect(trii_window_bytes(window, view, guest), view->region.mapped_bytes, protection);
+    uint8_t *at = trii_window_bytes(window, view, guest);
+    int failed = window->staged ? trii_sys_protect(at, view->region.mapped_bytes, protection)
+                                : trii_proof_protect(window->arena, at, view->region.mapped_bytes, protection);
     if (failed)
         return trii_fail_errno(err, TRI_ENGINE_FAILED, failed, "'%s' can't be %s in the guest's window",
                                view->region.label, protection == TRII_PROT_NONE ? "closed" : "opened");
