@@ -116,6 +116,9 @@ struct trii_engine_vtable {
 
 extern const struct trii_engine_vtable trii_host_engine, trii_wasm_engine, trii_webgpu_engine, trii_webnn_engine;
 
+/* For tests: engines of a technology that are opened from now on are this one; NULL: the built-in one again. */
+void trii_engine_replace(enum tri_technology technology, const struct trii_engine_vtable *vtable);
+
 /* ---- the front door, for the rooms above ---- */
 
 /* A prepared stage with the pins on its regions: what an executor holds. */

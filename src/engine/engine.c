@@ -4,6 +4,7 @@
 #include "engine/contract.h"
 
 #include "base/alloc.h"
+#include "base/atomic.h"
 #include "base/params.h"
 #include "base/status.h"
 
@@ -20,6 +21,12 @@ struct trii_task {
     uint32_t pins[TRII_OP_OPERANDS_MAX]; /* region numbers, one an operand */
 };
 
+static _Atomic(const struct trii_engine_vtable *) replaced[TRI_TECHNOLOGY_COUNT];
+
+void trii_engine_replace(enum tri_technology technology, const struct trii_engine_vtable *vtable) {
+    trii_store_release(&replaced[technology], vtable);
+}
+
 static const struct trii_engine_vtable *vtable_of(enum tri_technology technology) {
     static const struct trii_engine_vtable *const vtables[TRI_TECHNOLOGY_COUNT] = {
         [TRI_TECHNOLOGY_HOST] = &trii_host_engine,
@@ -27,7 +34,10 @@ static const struct trii_engine_vtable *vtable_of(enum tri_technology technology
         [TRI_TECHNOLOGY_WEBGPU] = &trii_webgpu_engine,
         [TRI_TECHNOLOGY_WEBNN] = &trii_webnn_engine,
     };
-    return (unsigned)technology < TRI_TECHNOLOGY_COUNT ? vtables[technology] : NULL;
+    if ((unsigned)technology >= TRI_TECHNOLOGY_COUNT)
+        return NULL;
+    const struct trii_engine_vtable *other = trii_load_acquire(&replaced[technology]);
+    return other ? other : vtables[technology];
 }
 
 static void lock(struct tri_engine *engine) {
