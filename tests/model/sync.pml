@@ -48,6 +48,11 @@ byte by_writers[N], by_readers[N];
 bool dead[N];
 bool somebody_died = false;
 
+/* The steps of the table, by name, from and to: check-model compares them with the table, and spin sees that each begins
+ * where it says. */
+#define WORD(step, from, to) assert(state == from); state = to
+#define SLOT(step, who, from, to) assert(slot[who] == S_##from); slot[who] = S_##to
+
 #define closed(s) ((s) == WRITE || (s) == DRAIN)
 #define may_enter(s, w, who) (!closed(s) && (!(w) || outwait[who] == 0))
 
@@ -264,7 +269,13 @@ inline lower_wwait() {
 
 /* W4, W5: the word as if this writer had never been */
 inline leave_word() {
-    d_step { state = FREE; owner = NOBODY; l_ww = wwait; l_rw = rwait }
+    d_step {
+        if
+        :: state == DRAIN -> WORD(W5, DRAIN, FREE)
+        :: else -> WORD(W4, WRITE, FREE)
+        fi;
+        owner = NOBODY; l_ww = wwait; l_rw = rwait
+    }
     if
     :: l_ww || l_rw -> settle()
     :: else -> skip
@@ -276,15 +287,25 @@ inline recover() {
 #ifdef VICTIM
     if
     :: dead[VICTIM] ->
-        d_step { slot[VICTIM] = S_FREE; leave_place(VICTIM) } /* S2 S8 S10 S11 S12 */
+        d_step {
+            if
+            :: slot[VICTIM] == S_READING -> SLOT(S2, VICTIM, READING, FREE)
+            :: slot[VICTIM] == S_RWAIT -> SLOT(S8, VICTIM, RWAIT, FREE)
+            :: slot[VICTIM] == S_WWAIT -> SLOT(S10, VICTIM, WWAIT, FREE)
+            :: slot[VICTIM] == S_DRAIN -> SLOT(S11, VICTIM, DRAIN, FREE)
+            :: slot[VICTIM] == S_TAKEN -> SLOT(S12, VICTIM, TAKEN, FREE)
+            :: else -> skip
+            fi;
+            leave_place(VICTIM)
+        }
         d_step {
             if
             :: state != FREE && owner == VICTIM ->
                 if
-                :: state == WRITE -> poison = 1
-                :: else -> skip
+                :: state == WRITE -> poison = 1; WORD(W4, WRITE, FREE)
+                :: state == DRAIN -> WORD(W5, DRAIN, FREE)
+                :: else -> WORD(W7, SHARED, FREE)
                 fi;
-                state = FREE;
                 owner = NOBODY
             :: else -> skip
             fi
@@ -326,7 +347,7 @@ proctype holder(byte me; byte role) {
         :: l_ww || closed(l_state) -> goto read_queue
         :: else -> skip
         fi;
-        slot[me] = S_READING; /* S1 */
+        d_step { SLOT(S1, me, FREE, READING) }
 #ifndef M_READER_DOES_NOT_LOOK_AGAIN
         d_step {
             l_state = state; l_ww = wwait; l_po = poison;
@@ -342,14 +363,15 @@ proctype holder(byte me; byte role) {
         :: inside[me] -> goto reading
         :: else -> skip
         fi;
-        slot[me] = S_FREE; /* S2 */
+        d_step { SLOT(S2, me, READING, FREE) }
 #ifndef M_BACKING_OUT_WAKES_NOBODY
         reader_left();
 #endif
         goto outside;
 
     read_queue:
-        slot[me] = S_TAKEN; /* S3 */
+        skip;
+        d_step { SLOT(S3, me, FREE, TAKEN) }
         old_look[me] = 0; /* looks at the phase, then at the word */
         look_at_word();
         d_step {
@@ -360,7 +382,7 @@ proctype holder(byte me; byte role) {
 #endif
             nudged[me] = 0
         }
-        slot[me] = S_RWAIT; /* S4 */
+        d_step { SLOT(S4, me, TAKEN, RWAIT) }
 #ifndef M_READER_RAISES_NO_FLAG
         d_step { rwait = 1; queued[me] = 1; by_writers[me] = 0 }
 #endif
@@ -373,7 +395,7 @@ proctype holder(byte me; byte role) {
         fi;
         if
         :: may_enter(l_state, l_ww, me) ->
-            d_step { slot[me] = S_READING; nudged[me] = 0 } /* S6 */
+            d_step { SLOT(S6, me, RWAIT, READING); nudged[me] = 0 }
             d_step {
                 l_state = state; l_ww = wwait; l_po = poison;
                 if
@@ -385,7 +407,7 @@ proctype holder(byte me; byte role) {
             :: inside[me] -> lower_rwait(); goto reading
             :: else -> skip
             fi;
-            slot[me] = S_RWAIT; /* S7 */
+            d_step { SLOT(S7, me, READING, RWAIT) }
             rwait = 1;
 #ifndef M_TURNING_BACK_WAKES_NOBODY
             reader_left()
@@ -405,7 +427,7 @@ proctype holder(byte me; byte role) {
         goto read_loop;
     read_leave:
         skip;
-        d_step { slot[me] = S_FREE; outwait[me] = 0; nudged[me] = 0; queued[me] = 0; by_writers[me] = 0 } /* S8 */
+        d_step { SLOT(S8, me, RWAIT, FREE); outwait[me] = 0; nudged[me] = 0; queued[me] = 0; by_writers[me] = 0 }
         lower_rwait();
 #ifndef M_LEAVING_READER_SETTLES_NOT
         settle();
@@ -414,7 +436,7 @@ proctype holder(byte me; byte role) {
 
     reading:
         skip;
-        d_step { went_out(); slot[me] = S_FREE; outwait[me] = 0; by_writers[me] = 0 } /* S2 */
+        d_step { went_out(); SLOT(S2, me, READING, FREE); outwait[me] = 0; by_writers[me] = 0 }
         look_at_word();
         if
 #ifndef M_LAST_READER_WAKES_NOBODY
@@ -445,7 +467,7 @@ proctype holder(byte me; byte role) {
             found = 0;
             if
             :: state == l_state && wwait == l_ww && rwait == l_rw && poison == l_po ->
-                state = WRITE; owner = me; found = 1 /* W1 */
+                WORD(W1, FREE, WRITE); owner = me; found = 1
             :: else -> skip
             fi
         }
@@ -456,7 +478,7 @@ proctype holder(byte me; byte role) {
 #ifndef M_WRITER_DOES_NOT_LOOK_AGAIN
         any_slot(S_READING);
         if
-        :: found -> leave_word(); goto write_queue /* W4 */
+        :: found -> leave_word(); goto write_queue
         :: else -> skip
         fi;
 #endif
@@ -464,7 +486,8 @@ proctype holder(byte me; byte role) {
         goto writing;
 
     write_queue:
-        slot[me] = S_TAKEN; /* S3 */
+        skip;
+        d_step { SLOT(S3, me, FREE, TAKEN) }
         d_step {
             place[me] = 1;
             if
@@ -488,7 +511,7 @@ proctype holder(byte me; byte role) {
             nudged[me] = 0;
             drains = 0
         }
-        slot[me] = S_WWAIT; /* S5 */
+        d_step { SLOT(S5, me, TAKEN, WWAIT) }
 #ifdef M_FLAG_BEFORE_SLOT
         slot[me] = S_TAKEN;
         wwait = 1;
@@ -519,7 +542,7 @@ proctype holder(byte me; byte role) {
                     d_step {
                         if
                         :: state == l_state && wwait == l_ww && rwait == l_rw && poison == l_po ->
-                            state = DRAIN; owner = me; drains = 1 /* W2 */
+                            WORD(W2, FREE, DRAIN); owner = me; drains = 1
                         :: else -> skip
                         fi
                     }
@@ -528,7 +551,7 @@ proctype holder(byte me; byte role) {
 #ifndef M_NO_NEXT_PHASE
                         d_step { next_phase() }
 #endif
-                        d_step { slot[me] = S_DRAIN; nudged[me] = 0 } /* S9 */
+                        d_step { SLOT(S9, me, WWAIT, DRAIN); nudged[me] = 0 }
                     :: else -> goto take_turn
                     fi
                 :: else -> skip
@@ -546,9 +569,9 @@ proctype holder(byte me; byte role) {
 #endif
             if
             :: !found ->
-                state = WRITE; /* W3 */
+                WORD(W3, DRAIN, WRITE);
                 d_step { entered_as_writer() }
-                d_step { slot[me] = S_FREE; leave_place(me); nudged[me] = 0; drains = 0 } /* S11 */
+                d_step { SLOT(S11, me, DRAIN, FREE); leave_place(me); nudged[me] = 0; drains = 0 }
                 lower_wwait();
                 goto writing
             :: else -> skip
@@ -568,9 +591,15 @@ proctype holder(byte me; byte role) {
         goto write_loop;
     write_leave:
         skip;
-        d_step { slot[me] = S_FREE; leave_place(me); nudged[me] = 0; queued[me] = 0 } /* S10 S11 */
+        d_step {
+            if
+            :: drains -> SLOT(S11, me, DRAIN, FREE)
+            :: else -> SLOT(S10, me, WWAIT, FREE)
+            fi;
+            leave_place(me); nudged[me] = 0; queued[me] = 0
+        }
         if
-        :: drains -> drains = 0; leave_word() /* W5 */
+        :: drains -> drains = 0; leave_word()
         :: else -> skip
         fi;
         lower_wwait();
@@ -582,14 +611,21 @@ proctype holder(byte me; byte role) {
     writing:
         if
         :: role == D ->
-            d_step { went_out(); entered_as_reader(); state = SHARED; poison = 0; l_ww = wwait; l_rw = rwait } /* W6 */
+            d_step { went_out(); entered_as_reader(); WORD(W6, WRITE, SHARED); poison = 0; l_ww = wwait; l_rw = rwait }
             if
             :: l_ww || l_rw -> settle()
             :: else -> skip
             fi
         :: else -> skip
         fi;
-        d_step { went_out(); state = FREE; owner = NOBODY; poison = 0; l_ww = wwait; l_rw = rwait } /* W4 W7 */
+        d_step {
+            went_out();
+            if
+            :: state == SHARED -> WORD(W7, SHARED, FREE)
+            :: else -> WORD(W4, WRITE, FREE)
+            fi;
+            owner = NOBODY; poison = 0; l_ww = wwait; l_rw = rwait
+        }
         if
 #ifndef M_RELEASE_WAKES_NOBODY
         :: l_ww || l_rw -> settle()

@@ -6,9 +6,11 @@
  * Each region has a page of numbers that are all equal whenever no writer is inside: writers count them up one by one,
  * readers compare them. A killed writer leaves them unequal, and the region poisoned: whoever finds that writes the page
  * anew. At the end nothing is held, nobody waits, and no flag is left over. With 1 process and no kills the synchronizer
- * is private to the process, which is what ThreadSanitizer can follow.
+ * is private to the process, which is what ThreadSanitizer can follow. Built as sync_stress_records it notes every change
+ * of a word or slot (record.h) and prints which there were.
  */
 #include "base/sys.h"
+#include "recorded.h"
 #include "sync/sync.h"
 
 #include <errno.h>
@@ -30,6 +32,7 @@ struct common {
     _Atomic uint64_t torn;
     _Atomic uint64_t poisoned;
     _Atomic uint64_t outcomes[4]; /* got, busy or timed out, poisoned, else */
+    struct recorded recorded;
 };
 
 struct worker {
@@ -238,6 +241,9 @@ int main(int argc, char **argv) {
                                 : tri_sync_create(REGIONS, &syncs, &err);
     if (status != TRI_OK)
         die(err.message, status);
+#ifdef STRESS_RECORDS
+    record_begin(&common->recorded, syncs, REGIONS);
+#endif
     if (several)
         run_processes(processes, threads, kills, seed);
     else
@@ -248,5 +254,8 @@ int main(int argc, char **argv) {
            (unsigned long long)trii_load_relaxed(&common->done), (unsigned long long)trii_load_relaxed(&common->outcomes[0]),
            (unsigned long long)trii_load_relaxed(&common->outcomes[1]),
            (unsigned long long)trii_load_relaxed(&common->poisoned));
+#ifdef STRESS_RECORDS
+    record_print(&common->recorded);
+#endif
     return 0;
 }

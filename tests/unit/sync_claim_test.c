@@ -78,6 +78,22 @@ static void every_reader_is_counted(void **state) {
     assert_ok(tri_sync_release(sync, writer, &err));
 }
 
+/* Wherever the last reader has its place, and whether or not there was a crowd. */
+static void a_writer_sees_the_last_reader(void **state) {
+    struct tri_sync *sync = *state;
+    tri_claim readers[12], writer;
+    for (int count = 1; count <= 12; count++) {
+        for (int i = 0; i < count; i++)
+            assert_ok(tri_sync_acquire_read(sync, 1, HOST, NULL, &readers[i], &err));
+        for (int i = 0; i < count - 1; i++)
+            assert_ok(tri_sync_release(sync, readers[i], &err));
+        assert_status(tri_sync_try_acquire_write(sync, 1, HOST, &writer, &err), TRI_BUSY);
+        assert_ok(tri_sync_release(sync, readers[count - 1], &err));
+        assert_ok(tri_sync_try_acquire_write(sync, 1, HOST, &writer, &err)); /* and takes down what a crowd raised */
+        assert_ok(tri_sync_release(sync, writer, &err));
+    }
+}
+
 static void a_writer_is_alone(void **state) {
     struct tri_sync *sync = *state;
     tri_claim writer, other = 77;
@@ -283,6 +299,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(states_have_the_asked_numbers),
         cmocka_unit_test(every_reader_is_counted),
+        cmocka_unit_test(a_writer_sees_the_last_reader),
         cmocka_unit_test(a_writer_is_alone),
         cmocka_unit_test(a_token_is_good_once),
         cmocka_unit_test(release_by_region_wants_exactly_one),
