@@ -208,7 +208,8 @@ TRI_API void tri_pipeline_set_alias(struct tri_pipeline *pipeline, bool alias);
 /** States what will be put into an input of the pipeline. Before tri_pipeline_plan(); later it unplans. */
 TRI_API TRI_MUST_USE tri_status tri_pipeline_set_input(struct tri_pipeline *pipeline, const char *region,
                                                        const struct tri_layout *layout, struct tri_error *err);
-/** Works out every layout and allocates the regions. Needs no engine, so decoding can begin meanwhile. */
+/** Works out every layout and allocates the regions. Needs no engine, so decoding can begin meanwhile; only a model file
+ * whose outputs nothing states makes it wait for webnn. */
 TRI_API TRI_MUST_USE tri_status tri_pipeline_plan(struct tri_pipeline *pipeline, struct tri_error *err);
 /** Prepares every stage, engines side by side. tri_pipeline_run() does it when it has not been done. */
 TRI_API TRI_MUST_USE tri_status tri_pipeline_prepare(struct tri_pipeline *pipeline, struct tri_error *err);

@@ -125,6 +125,9 @@ void trii_engine_replace(enum tri_technology technology, const struct trii_engin
 struct trii_task;
 
 bool trii_engine_has(const struct tri_engine *engine, const struct trii_op *op);
+/* For what is asked of an engine between its calls (a model's shapes). */
+void trii_engine_lock(struct tri_engine *engine);
+void trii_engine_unlock(struct tri_engine *engine);
 tri_status trii_engine_reflect(struct tri_engine *engine, struct trii_custom *custom, struct tri_error *err);
 /* Checks the stage against its operation and pins its regions for the life of the task. `stage` must outlive it. */
 tri_status trii_task_prepare(struct tri_engine *engine, const struct trii_stage *stage, struct trii_task **out,

@@ -48,6 +48,14 @@ static void unlock(struct tri_engine *engine) {
     pthread_mutex_unlock(&engine->lock->mutex);
 }
 
+void trii_engine_lock(struct tri_engine *engine) {
+    lock(engine);
+}
+
+void trii_engine_unlock(struct tri_engine *engine) {
+    unlock(engine);
+}
+
 static tri_status place(const struct tri_engine *engine, tri_status status, struct tri_error *err) {
     return trii_error_place(err, status, engine->vtable->name, NULL, NULL);
 }

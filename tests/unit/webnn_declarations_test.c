@@ -16,6 +16,10 @@ SAME(struct trii_ov_version, build, ov_version_t, buildNumber);
 SAME(struct trii_ov_version, description, ov_version_t, description);
 SAME(struct trii_ov_shape, rank, ov_shape_t, rank);
 SAME(struct trii_ov_shape, dims, ov_shape_t, dims);
+SAME(struct trii_ov_dimension, min, ov_dimension_t, min);
+SAME(struct trii_ov_dimension, max, ov_dimension_t, max);
+SAME(struct trii_ov_partial_shape, rank, ov_partial_shape_t, rank);
+SAME(struct trii_ov_partial_shape, dims, ov_partial_shape_t, dims);
 SAME(struct trii_ov_property, key, ov_property_t, key);
 SAME(struct trii_ov_property, value, ov_property_t, value);
 
@@ -23,6 +27,8 @@ static bool takes_such_a_struct(const char *name) {
     return strcmp(name, "get_openvino_version") == 0 || strcmp(name, "version_free") == 0 ||
            strcmp(name, "core_set_properties") == 0 || strcmp(name, "core_compile_model_props") == 0 ||
            strcmp(name, "tensor_create_from_host_ptr") == 0 || strcmp(name, "tensor_get_shape") == 0 ||
+           strcmp(name, "model_reshape_by_port_indexes") == 0 || strcmp(name, "port_get_partial_shape") == 0 ||
+           strcmp(name, "partial_shape_free") == 0 || strcmp(name, "port_get_element_type") == 0 ||
            strcmp(name, "shape_free") == 0 || strcmp(name, "get_last_err_msg") == 0; /* the last has no prototype */
 }
 
@@ -42,6 +48,8 @@ static void numbers_are_those_of_the_headers(void **state) {
         {TRII_OV_I8, I8},       {TRII_OV_I16, I16},   {TRII_OV_I32, I32},   {TRII_OV_I64, I64},
         {TRII_OV_U8, U8},       {TRII_OV_U16, U16},   {TRII_OV_U32, U32},   {TRII_OV_U64, U64},
         {TRII_OV_RGB, RGB},     {TRII_OV_RGBX, RGBX}, {TRII_OV_RESIZE_LINEAR, RESIZE_LINEAR},
+        {TRII_OV_BOOLEAN, BOOLEAN}, {TRII_OV_BF16, BF16}, {TRII_OV_BGR, BGR}, {TRII_OV_GRAY, GRAY},
+        {TRII_OV_RESIZE_CUBIC, RESIZE_CUBIC}, {TRII_OV_RESIZE_NEAREST, RESIZE_NEAREST},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         assert_int_equal(pairs[i][0], pairs[i][1]);

@@ -17,7 +17,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static const struct trii_custom_kind *const kinds[] = {&trii_custom_wgsl, &trii_custom_guest, &trii_custom_native};
+static const struct trii_custom_kind *const kinds[] = {&trii_custom_wgsl, &trii_custom_guest, &trii_custom_model,
+                                                &trii_custom_native};
 
 /* ---- names ---- */
 

@@ -68,6 +68,47 @@ static tri_status read_whole(int fd, const char *path, size_t bytes_max, uint8_t
     return TRI_OK;
 }
 
+static bool ends_in_xml(const char *path) {
+    const size_t n = strlen(path);
+    return n > 4 && strcmp(path + n - 4, ".xml") == 0;
+}
+
+/* The weights of a model in two files lie beside the first, under its name with .bin; where the first was lent, beside that. */
+static tri_status read_weights(const struct trii_custom_place *place, struct trii_custom *custom, struct tri_error *err) {
+    const char *own = granted(place, custom->path);
+    char *path = trii_strdup(own ? own : custom->path);
+    int fd;
+    if (!path)
+        return trii_fail(err, TRI_NO_MEMORY, "no memory for the path of the weights of %s", custom->name);
+    if (!ends_in_xml(path)) {
+        trii_free(path);
+        return trii_fail(err, TRI_UNSUPPORTED, "%s was lent under another ending: its weights can't be found", custom->name);
+    }
+    memcpy(path + strlen(path) - 4, ".bin", 4); /* not payload: a name */
+    const struct trii_custom_place lent = {.folder = TRII_CUSTOM_ANYWHERE};
+    tri_status status = open_named(own ? &lent : place, path, &fd, err);
+    if (status == TRI_OK) {
+        status = read_whole(fd, path, (size_t)1 << 30, &custom->weights, &custom->weights_size, err);
+        trii_sys_close(fd);
+    }
+    trii_free(path);
+    return status;
+}
+
+static tri_status hash(struct trii_custom *custom, struct tri_error *err) {
+    char second[65];
+    trii_sha256_hex(custom->bytes, custom->size, custom->hash);
+    if (!custom->weights)
+        return TRI_OK;
+    trii_sha256_hex(custom->weights, custom->weights_size, second);
+    char *both = trii_format("%s %s", custom->hash, second);
+    if (!both)
+        return trii_fail(err, TRI_NO_MEMORY, "no memory to hash %s", custom->name);
+    trii_sha256_hex(both, strlen(both), custom->hash);
+    trii_free(both);
+    return TRI_OK;
+}
+
 tri_status trii_custom_file_read(const struct trii_custom_place *place, const struct trii_custom_kind *kind,
                                  struct trii_custom *custom, struct tri_error *err) {
     if (kind->format == TRII_CUSTOM_NATIVE && !place->allow_native)
@@ -78,7 +119,7 @@ tri_status trii_custom_file_read(const struct trii_custom_place *place, const st
     tri_status status = open_named(place, custom->path, &custom->file, err);
     if (status == TRI_OK)
         status = read_whole(custom->file, custom->path, kind->bytes_max, &custom->bytes, &custom->size, err);
-    if (status == TRI_OK)
-        trii_sha256_hex(custom->bytes, custom->size, custom->hash);
-    return status;
+    if (status == TRI_OK && kind->format == TRII_CUSTOM_MODEL && ends_in_xml(custom->path))
+        status = read_weights(place, custom, err);
+    return status == TRI_OK ? hash(custom, err) : status;
 }

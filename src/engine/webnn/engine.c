@@ -167,6 +167,7 @@ const struct trii_engine_vtable trii_webnn_engine = {
     .has = has,
     .view = trii_nn_view,
     .forget = trii_nn_forget,
+    .reflect = trii_nn_reflect,
     .prepare = trii_nn_prepare,
     .submit = trii_nn_submit,
     .wait = trii_nn_wait,

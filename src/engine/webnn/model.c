@@ -271,6 +271,7 @@ static void free_model(struct trii_nn *nn, struct trii_nn_model *model) {
     if (model->compiled)
         nn->ov.compiled_model_free(model->compiled);
     trii_cached_release(&model->blob); /* only now: the compiled model pointed into it */
+    trii_free(model->weights);
     trii_free(model->key);
     trii_free(model);
 }
@@ -321,6 +322,50 @@ tri_status trii_nn_model_get(struct trii_nn *nn, const struct trii_model *info, 
         free_model(nn, model);
         return status;
     }
+    model->users = 1;
+    pthread_mutex_lock(&nn->mutex);
+    model->next = nn->models;
+    nn->models = model;
+    pthread_mutex_unlock(&nn->mutex);
+    *out = model;
+    return TRI_OK;
+}
+
+static tri_status compile_graph(struct trii_nn *nn, const struct ov_model *graph, struct trii_nn_model *model,
+                                struct tri_error *err) {
+    int code = nn->ov.core_compile_model_props(nn->core, graph, "CPU", 0, NULL, &model->compiled);
+    model->unsaved = code == TRII_OV_OK && nn->cache;
+    return code == TRII_OV_OK
+               ? TRI_OK
+               : trii_openvino_fail(&nn->ov, code, err, TRI_ENGINE_FAILED, "OpenVINO can't compile the model");
+}
+
+tri_status trii_nn_model_by_key(struct trii_nn *nn, char *key, const struct ov_model *graph, void **weights,
+                                struct trii_nn_model **out, struct tri_error *err) {
+    struct trii_nn_model *model = nn->models;
+    tri_status status = TRI_OK;
+    while (model && strcmp(model->key, key) != 0)
+        model = model->next;
+    if (model) {
+        trii_free(key);
+        model->users++;
+        *out = model;
+        return TRI_OK;
+    }
+    model = trii_calloc(1, sizeof *model);
+    if (!model) {
+        trii_free(key);
+        return trii_fail(err, TRI_NO_MEMORY, "no memory for a model");
+    }
+    model->key = key;
+    if (!trii_nn_store_import(nn, model))
+        status = compile_graph(nn, graph, model, err);
+    if (status != TRI_OK) {
+        free_model(nn, model);
+        return status;
+    }
+    model->weights = *weights;
+    *weights = NULL;
     model->users = 1;
     pthread_mutex_lock(&nn->mutex);
     model->next = nn->models;

@@ -27,10 +27,15 @@ struct ov_preprocess_input_info;
 struct ov_preprocess_input_tensor_info;
 struct ov_preprocess_input_model_info;
 struct ov_preprocess_preprocess_steps;
+struct ov_preprocess_output_info;
+struct ov_preprocess_output_tensor_info;
+struct ov_output_const_port;
 
 enum { TRII_OV_OK = 0 };
 
 enum trii_ov_element {
+    TRII_OV_BOOLEAN = 1,
+    TRII_OV_BF16 = 2,
     TRII_OV_F16 = 3,
     TRII_OV_F32 = 4,
     TRII_OV_F64 = 5,
@@ -43,8 +48,8 @@ enum trii_ov_element {
     TRII_OV_U32 = 18,
     TRII_OV_U64 = 19
 };
-enum trii_ov_color { TRII_OV_RGB = 5, TRII_OV_RGBX = 8 };
-enum trii_ov_resize { TRII_OV_RESIZE_LINEAR = 0 };
+enum trii_ov_color { TRII_OV_RGB = 5, TRII_OV_BGR = 6, TRII_OV_GRAY = 7, TRII_OV_RGBX = 8 };
+enum trii_ov_resize { TRII_OV_RESIZE_LINEAR = 0, TRII_OV_RESIZE_CUBIC = 1, TRII_OV_RESIZE_NEAREST = 2 };
 
 struct trii_ov_version {
     const char *build;
@@ -54,6 +59,15 @@ struct trii_ov_version {
 struct trii_ov_shape {
     int64_t rank;
     int64_t *dims;
+};
+
+/* From min to max; max is -1 where there is no end. */
+struct trii_ov_dimension {
+    int64_t min, max;
+};
+
+struct trii_ov_partial_shape {
+    struct trii_ov_dimension rank, *dims;
 };
 
 struct trii_ov_property {
@@ -80,10 +94,23 @@ struct trii_ov_property {
     X(core_import_model, int,                                                                                          \
       (const struct ov_core *, const char *, size_t, const char *, struct ov_compiled_model **))                       \
     X(model_free, void, (struct ov_model *))                                                                           \
+    X(model_inputs_size, int, (const struct ov_model *, size_t *))                                                     \
+    X(model_outputs_size, int, (const struct ov_model *, size_t *))                                                    \
+    X(model_const_input_by_index, int, (const struct ov_model *, size_t, struct ov_output_const_port **))              \
+    X(model_const_output_by_index, int, (const struct ov_model *, size_t, struct ov_output_const_port **))             \
+    X(model_reshape_by_port_indexes, int,                                                                              \
+      (const struct ov_model *, const size_t *, const struct trii_ov_partial_shape *, size_t))                         \
+    X(port_get_any_name, int, (const struct ov_output_const_port *, char **))                                          \
+    X(port_get_partial_shape, int, (const struct ov_output_const_port *, struct trii_ov_partial_shape *))              \
+    X(port_get_element_type, int, (const struct ov_output_const_port *, unsigned *))                                   \
+    X(output_const_port_free, void, (struct ov_output_const_port *))                                                   \
+    X(partial_shape_free, void, (struct trii_ov_partial_shape *))                                                      \
     X(compiled_model_export_model, int, (const struct ov_compiled_model *, const char *))                              \
     X(compiled_model_create_infer_request, int, (const struct ov_compiled_model *, struct ov_infer_request **))        \
     X(compiled_model_free, void, (struct ov_compiled_model *))                                                         \
     X(infer_request_set_input_tensor, int, (struct ov_infer_request *, const struct ov_tensor *))                      \
+    X(infer_request_set_input_tensor_by_index, int,                                                                    \
+      (struct ov_infer_request *, size_t, const struct ov_tensor *))                                                   \
     X(infer_request_set_output_tensor, int, (struct ov_infer_request *, const struct ov_tensor *))                     \
     X(infer_request_set_output_tensor_by_index, int,                                                                   \
       (struct ov_infer_request *, size_t, const struct ov_tensor *))                                                   \
@@ -124,6 +151,17 @@ struct trii_ov_property {
     X(preprocess_preprocess_steps_convert_color, int, (struct ov_preprocess_preprocess_steps *, unsigned))             \
     X(preprocess_preprocess_steps_resize, int, (struct ov_preprocess_preprocess_steps *, unsigned))                    \
     X(preprocess_preprocess_steps_mean, int, (struct ov_preprocess_preprocess_steps *, float))                         \
+    X(preprocess_preprocess_steps_mean_multi_channels, int,                                                            \
+      (struct ov_preprocess_preprocess_steps *, const float *, int32_t))                                               \
+    X(preprocess_preprocess_steps_scale_multi_channels, int,                                                           \
+      (struct ov_preprocess_preprocess_steps *, const float *, int32_t))                                               \
+    X(preprocess_prepostprocessor_get_output_info_by_index, int,                                                       \
+      (const struct ov_preprocess_prepostprocessor *, size_t, struct ov_preprocess_output_info **))                    \
+    X(preprocess_output_info_get_tensor_info, int,                                                                     \
+      (const struct ov_preprocess_output_info *, struct ov_preprocess_output_tensor_info **))                          \
+    X(preprocess_output_set_element_type, int, (struct ov_preprocess_output_tensor_info *, unsigned))                  \
+    X(preprocess_output_tensor_info_free, void, (struct ov_preprocess_output_tensor_info *))                           \
+    X(preprocess_output_info_free, void, (struct ov_preprocess_output_info *))                                         \
     X(preprocess_preprocess_steps_scale, int, (struct ov_preprocess_preprocess_steps *, float))
 
 struct trii_openvino {

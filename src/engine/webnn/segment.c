@@ -37,7 +37,8 @@ tri_status trii_nn_prepare(struct tri_engine *engine, const struct trii_stage *s
     struct trii_prepared *prepared = trii_calloc(1, sizeof *prepared);
     if (!prepared)
         return trii_fail(err, TRI_NO_MEMORY, "no memory to prepare an inference");
-    tri_status status = stage->op->id == TRII_OP_DETECT_FACES ? trii_nn_prepare_faces(nn, stage, prepared, err)
+    tri_status status = stage->op->custom                          ? trii_nn_prepare_file(nn, stage, prepared, err)
+                        : stage->op->id == TRII_OP_DETECT_FACES ? trii_nn_prepare_faces(nn, stage, prepared, err)
                                                               : prepare(nn, stage, prepared, err);
     if (status != TRI_OK)
         trii_nn_release(engine, prepared);
@@ -53,6 +54,7 @@ void trii_nn_release(struct tri_engine *engine, struct trii_prepared *prepared) 
         nn->ov.infer_request_free(prepared->request);
     if (prepared->model)
         trii_nn_model_put(nn, prepared->model);
+    trii_free(prepared->constants);
     trii_free(prepared);
 }
 

@@ -8,6 +8,7 @@
  *   store.c     compiled models and in-place verdicts in the cache
  *   segment.c   prepare, submit, release; the thread that infers
  *   faces.c     an inference a square of an image
+ *   file.c      stages that name a model of a user's; graph.c fits the model to them
  *   byte.c      one byte through an inference
  *
  * Threads: the front door serialises calls on one engine. One thread of ours infers ("infer"); `mutex` guards what it
@@ -35,6 +36,7 @@ struct trii_nn_model {
     struct trii_cached blob; /* what it was imported from: the compiled model points into it */
     char *key;               /* its name in the cache */
     bool unsaved;            /* compiled here, not yet in the cache */
+    void *weights;           /* of a file in two parts: the compiled model points into them */
     bool in_place;           /* found bit-identical in place, now or by an earlier run */
 };
 
@@ -49,6 +51,7 @@ struct trii_prepared {
     struct ov_infer_request *request;
     struct trii_nn_square *squares; /* the request runs once for each; NULL: it runs once, on what it is bound to */
     size_t square_count;
+    uint8_t *constants; /* values of a file's inputs that are parameters */
     struct trii_fence *fence; /* of the submission in flight */
 };
 
@@ -97,6 +100,9 @@ void trii_nn_forget_all(struct trii_nn *nn);
 /* Finds, imports or compiles. The caller becomes a user. */
 tri_status trii_nn_model_get(struct trii_nn *nn, const struct trii_model *info, uint64_t height, uint64_t width,
                              struct trii_nn_model **out, struct tri_error *err);
+/* The model of a key, which is taken: one in use, the cache's, or compiled from `graph`; then `*weights` is taken too. */
+tri_status trii_nn_model_by_key(struct trii_nn *nn, char *key, const struct ov_model *graph, void **weights,
+                                struct trii_nn_model **out, struct tri_error *err);
 void trii_nn_model_put(struct trii_nn *nn, struct trii_nn_model *model);
 /* Compiles a model file's bytes for u8 RGBX images of height x width; `info` says the model's own size. */
 tri_status trii_nn_compile(struct trii_nn *nn, const struct trii_model *info, const void *bytes, size_t size,
@@ -133,6 +139,11 @@ tri_status trii_nn_prepare_faces(struct trii_nn *nn, const struct trii_stage *st
 /* OpenVINO's code. */
 int trii_nn_infer_faces(struct trii_nn *nn, const struct trii_prepared *prepared);
 void trii_nn_release_faces(struct trii_nn *nn, struct trii_prepared *prepared);
+
+/* ---- file.c ---- */
+tri_status trii_nn_reflect(struct tri_engine *engine, struct trii_custom *custom, struct tri_error *err);
+tri_status trii_nn_prepare_file(struct trii_nn *nn, const struct trii_stage *stage, struct trii_prepared *prepared,
+                                struct tri_error *err);
 
 /* ---- byte.c ---- */
 tri_status trii_nn_peek(struct tri_engine *engine, const struct trii_region *region, uint64_t offset, uint8_t *out,
