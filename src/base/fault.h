@@ -18,6 +18,7 @@ enum trii_fault {
     TRII_FAULT_MEMFD,   /* memfd_create fails with EMFILE */
     TRII_FAULT_FTRUNCATE,/* ftruncate fails with ENOSPC */
     TRII_FAULT_FUTEX,   /* futex waits return at once, as on a spurious wake-up */
+    TRII_FAULT_WAITV,   /* the kernel can't wait for two futexes at once */
     TRII_FAULT_THREAD,  /* thread creation fails with EAGAIN */
     TRII_FAULT_DLOPEN,  /* dlopen fails */
     TRII_FAULT_DLSYM,   /* dlsym finds nothing */

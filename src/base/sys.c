@@ -285,6 +285,35 @@ int trii_sys_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t time
     return errno;
 }
 
+#ifdef SYS_futex_waitv
+static struct futex_waitv one_of_two(_Atomic uint32_t *word, uint32_t expected, bool shared) {
+    return (struct futex_waitv){.uaddr = (uintptr_t)word,
+                                .val = expected,
+                                .flags = FUTEX_32 | (shared ? 0u : (uint32_t)FUTEX_PRIVATE_FLAG)};
+}
+
+int trii_sys_futex_wait_two(_Atomic uint32_t *word, uint32_t expected, bool shared, _Atomic uint32_t *other,
+                            uint32_t other_expected, uint64_t timeout_ns) {
+    uint64_t end = trii_sys_deadline(timeout_ns);
+    struct timespec until = {.tv_sec = (time_t)(end / 1000000000u), .tv_nsec = (long)(end % 1000000000u)};
+    struct futex_waitv both[2] = {one_of_two(word, expected, shared), one_of_two(other, other_expected, false)};
+    if (trii_fault_now(TRII_FAULT_WAITV))
+        return ENOSYS;
+    if (trii_fault_now(TRII_FAULT_FUTEX))
+        return 0;
+    long r = syscall(SYS_futex_waitv, both, 2, 0, end == TRI_FOREVER ? NULL : &until, CLOCK_MONOTONIC);
+    if (r >= 0 || errno == EINTR)
+        return 0;
+    return errno == EAGAIN || errno == ETIMEDOUT ? errno : ENOSYS;
+}
+#else
+int trii_sys_futex_wait_two(_Atomic uint32_t *word, uint32_t expected, bool shared, _Atomic uint32_t *other,
+                            uint32_t other_expected, uint64_t timeout_ns) {
+    (void)word, (void)expected, (void)shared, (void)other, (void)other_expected, (void)timeout_ns;
+    return ENOSYS;
+}
+#endif
+
 void trii_sys_futex_wake(_Atomic uint32_t *word, int32_t count, bool shared) {
     int kept = errno; /* callable from a signal handler */
     syscall(SYS_futex, word, FUTEX_WAKE | (shared ? 0 : FUTEX_PRIVATE_FLAG), count, NULL, NULL, 0);

@@ -75,6 +75,10 @@ int trii_sys_scratch_file(const char *name, int *fd);
 /* Sleeps while *word == expected, at most timeout_ns. 0 on wake-up (maybe spurious), EAGAIN when the word differed,
  * ETIMEDOUT. `shared` for words in memory that other processes map. */
 int trii_sys_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns, bool shared);
+/* The same while also *other == other_expected, a word of this process. ENOSYS where the kernel can't (before 5.16) or
+ * may not: then nothing was waited for. */
+int trii_sys_futex_wait_two(_Atomic uint32_t *word, uint32_t expected, bool shared, _Atomic uint32_t *other,
+                            uint32_t other_expected, uint64_t timeout_ns);
 /* Wakes up to `count` sleepers (INT32_MAX for all). Async-signal-safe. */
 void trii_sys_futex_wake(_Atomic uint32_t *word, int32_t count, bool shared);
 uint64_t trii_sys_now_ns(void);      /* CLOCK_MONOTONIC */

@@ -1,6 +1,7 @@
-/* A flag that ends waits. Waiters look at it each few milliseconds. */
+/* A flag that ends waits: a futex beside the waiter's own. */
 #include "base/alloc.h"
 #include "base/status.h"
+#include "base/sys.h"
 #include "sync/sync.h"
 
 tri_status tri_cancel_create(struct tri_cancel **out, struct tri_error *err) {
@@ -14,8 +15,10 @@ tri_status tri_cancel_create(struct tri_cancel **out, struct tri_error *err) {
 }
 
 void tri_cancel_set(struct tri_cancel *cancel) {
-    if (cancel)
+    if (cancel) {
         trii_store_seq_cst(&cancel->set, 1);
+        trii_sys_futex_wake(&cancel->set, INT32_MAX, false);
+    }
 }
 
 bool tri_cancel_is_set(const struct tri_cancel *cancel) {

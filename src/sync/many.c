@@ -16,7 +16,7 @@ struct batch {
 };
 
 static struct trii_want want_at(const struct batch *batch, size_t i, uint64_t timeout_ns,
-                                const struct tri_cancel *cancel) {
+                                struct tri_cancel *cancel) {
     const struct tri_claim_request *request = &batch->requests[i];
     return (struct trii_want){.region = request->region,
                               .technology = request->technology,
@@ -82,7 +82,7 @@ static uint64_t left_until(uint64_t deadline) {
 static tri_status acquire_all(struct batch *batch, uint64_t me, const struct tri_wait *wait, struct tri_error *err) {
     uint64_t timeout = wait ? wait->timeout_ns : TRI_FOREVER;
     uint64_t deadline = timeout == 0 ? 0 : trii_sys_deadline(timeout);
-    const struct tri_cancel *cancel = wait ? wait->cancel : NULL;
+    struct tri_cancel *cancel = wait ? wait->cancel : NULL;
     for (;;) {
         size_t at = 0;
         tri_status status = try_all(batch, me, &at);

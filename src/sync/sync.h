@@ -70,7 +70,7 @@ struct tri_sync {
 };
 
 struct tri_cancel {
-    _Atomic uint32_t set;
+    _Atomic uint32_t set; /* waiters sleep on it as well as on their slot */
 };
 
 /* One wait: what is wanted and what may end it. */
@@ -80,7 +80,7 @@ struct trii_want {
     bool write;
     bool poisoned;       /* enter a poisoned region, to overwrite it */
     uint64_t timeout_ns; /* 0 looks once */
-    const struct tri_cancel *cancel;
+    struct tri_cancel *cancel;
 };
 
 static inline struct trii_cell *trii_cell(const struct tri_sync *sync, uint32_t region) {

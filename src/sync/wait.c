@@ -19,7 +19,7 @@
 #define SPIN_ROUNDS 512u   /* about as long as it takes to wake a sleeper; then sleep */
 #define LOOK_NS 50000000u  /* how often a waiter looks whether those before it live */
 #define FIRST_MEMBER ((uint64_t)1 << TRII_MEMBER_SHIFT) /* in private memory others are what a fork left */
-#define CANCEL_NS 5000000u /* how often a waiter that may be cancelled looks */
+#define CANCEL_NS 5000000u /* how often one that may be cancelled looks, where it can't sleep on two words */
 
 /* True when the phase has come that the waiting reader in `slot` waits out. */
 static bool has_waited_out(struct tri_sync *sync, uint32_t region, uint32_t slot) {
@@ -434,11 +434,18 @@ static bool is_poisoned_for(const struct waiter *w) {
 static void sleep_until_nudged(struct waiter *w, uint64_t deadline) {
     uint64_t now = trii_sys_now_ns();
     uint64_t left = deadline == TRI_FOREVER ? TRI_FOREVER : deadline > now ? deadline - now : 0;
-    uint64_t tick = w->want->cancel ? CANCEL_NS : TRI_FOREVER;
-    if (w->sync->shared && tick > LOOK_NS) /* not a whole turn more after each nudge */
-        tick = w->look_ns > now ? w->look_ns - now : 0;
+    if (w->sync->shared) { /* not a whole turn more after each nudge */
+        uint64_t tick = w->look_ns > now ? w->look_ns - now : 0;
+        left = left < tick ? left : tick;
+    }
     uint32_t awake = (uint32_t)trii_load_relaxed(w->at) & ~(uint32_t)TRII_SLOT_NUDGE;
-    (void)trii_sys_futex_wait(futex_of(w->at), awake, left < tick ? left : tick, w->sync->shared);
+    if (w->want->cancel) {
+        if (trii_sys_futex_wait_two(futex_of(w->at), awake, w->sync->shared, &w->want->cancel->set, 0,
+                                    left) != ENOSYS)
+            return;
+        left = left < CANCEL_NS ? left : CANCEL_NS;
+    }
+    (void)trii_sys_futex_wait(futex_of(w->at), awake, left, w->sync->shared);
 }
 
 static tri_status queue_up(struct waiter *w, uint64_t deadline, tri_claim *out) {
