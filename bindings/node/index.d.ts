@@ -44,8 +44,12 @@ export declare class SharedMemoryHandle {
   readonly size: number;
 }
 
+/** Numbers, words, switches and vectors. */
+export type Params = Record<string, number | string | boolean | readonly number[]>;
+
 export interface PipelineStage {
   technology: Technology | 'host';
+  /** A built-in one, or a file: `'./glow.wgsl'`, from the current folder (docs/your-operations.md). */
   operation: string;
   input: SharedMemoryHandle;
   output: SharedMemoryHandle;
@@ -54,7 +58,7 @@ export interface PipelineStage {
   /** All outputs in order, instead of `output`. */
   outputs?: SharedMemoryHandle[];
   /** The operation's parameters; the others have their defaults. */
-  params?: Record<string, number | string>;
+  params?: Params;
   /** Shown in errors. Default: the operation's name. */
   name?: string;
 }
@@ -229,7 +233,7 @@ export declare class SharedMemoryArena implements ZeroCopyPipeline {
 export interface OperationOptions extends RunOptions {
   /** Inputs after the first: the mask of `apply_mask`. */
   inputs?: SharedMemoryHandle[];
-  params?: Record<string, number | string>;
+  params?: Params;
 }
 
 declare abstract class Engine {

@@ -47,10 +47,17 @@ function parseLayout(layout) {
 
 const list = (one, many) => many ?? (one === undefined || one === null ? [] : Array.isArray(one) ? one : [one]);
 
+/** Vectors are written as in text: "1 0.5 0". */
+function parseParam(value) {
+  if (typeof value === 'boolean') return Number(value);
+  const isVector = Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
+  return isVector ? Array.from(value, Number).join(' ') : value;
+}
+
 function parseParams(params) {
   if (params === undefined) return [];
   if (typeof params !== 'object' || params === null) throw invalid('params is an object: { width: 512 }');
-  return Object.entries(params).flat();
+  return Object.entries(params).flatMap(([name, value]) => [name, parseParam(value)]);
 }
 
 /** A stage as the addon takes it. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import test from 'node:test';
 import { createZeroCopyPipeline, GPUMapMode, WebGPUContext, WebNNContext } from 'tripoint';
-import { image, rejectsCode, wants } from './kit.mjs';
+import { image, rejectsCode, root, wants } from './kit.mjs';
 
 const host = (operation, input, output, more = {}) => ({ technology: 'host', operation, input, output, ...more });
 
@@ -49,6 +50,27 @@ test('many that wait keep nobody else from working', async () => {
   await arena.executeZeroCopy([host('resize', free, out, { params })]);
   holder.unmap();
   await Promise.all(waiting);
+  arena.destroy();
+});
+
+test('a shader of one\'s own, with a vector for a parameter', async (t) => {
+  if (!(await wants(t, 'webgpu'))) return;
+  const arena = createZeroCopyPipeline();
+  const [input, output] = [image(arena, 8, 8), image(arena, 8, 8)];
+  mkdirSync(`${root}/build`, { recursive: true });
+  writeFileSync(`${root}/build/mix.wgsl`, `
+    struct Params { colour: vec4f, share: f32, width: u32, height: u32 }
+    @group(0) @binding(0) var<storage, read> image: array<u32>;
+    @group(0) @binding(1) var<storage, read_write> mixed: array<u32>;
+    @group(0) @binding(2) var<uniform> params: Params;
+    @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) at: vec3u) {
+      if (at.x >= params.width || at.y >= params.height) { return; }
+      let i = at.y * params.width + at.x;
+      mixed[i] = pack4x8unorm(mix(unpack4x8unorm(image[i]), params.colour, params.share));
+    }`);
+  const params = { colour: [1, 0.5, 0, 1], share: 1 };
+  await arena.executeZeroCopy([{ technology: 'webgpu', operation: `${root}/build/mix.wgsl`, input, output, params }]);
+  assert.deepEqual([...arena.getWasmView(output).subarray(252)], [255, 128, 0, 255]);
   arena.destroy();
 });
 

@@ -80,18 +80,41 @@ static int read_regions(struct stages *stages, PyObject *object, const char *wha
     return failed;
 }
 
+/* [1, 0.5] -> "1.0 0.5": how a parameter that is a vector is written. */
+static const char *read_vector(struct stages *stages, PyObject *sides) {
+    PyObject *text = PyUnicode_FromString("");
+    for (Py_ssize_t i = 0; text && i < PySequence_Size(sides); i++) {
+        PyObject *item = PySequence_GetItem(sides, i), *longer = NULL;
+        if (item && !PyFloat_CheckExact(item) && !PyLong_CheckExact(item) && !PyBool_Check(item))
+            PyErr_SetString(PyExc_TypeError, "a vector's elements must be numbers");
+        else if (item) {
+            PyObject *number = PyNumber_Float(item);
+            longer = number ? PyUnicode_FromFormat(i ? "%U %R" : "%U%R", text, number) : NULL;
+            Py_XDECREF(number);
+        }
+        Py_XDECREF(item);
+        Py_DECREF(text);
+        text = longer;
+    }
+    const char *kept = text ? read_text(stages, text, "parameter") : NULL;
+    Py_XDECREF(text);
+    return kept;
+}
+
 /* Only exact kinds of numbers: nothing of Python's runs while the dict is walked. */
 static int read_param(struct stages *stages, PyObject *name, PyObject *value, struct tri_param *out) {
     if (!(out->name = read_text(stages, name, "parameter's name")))
         return -1;
     if (PyUnicode_Check(value))
         return (out->text = read_text(stages, value, "parameter")) ? 0 : -1;
+    if (PyList_CheckExact(value) || PyTuple_CheckExact(value))
+        return (out->text = read_vector(stages, value)) ? 0 : -1;
     if (PyFloat_Check(value))
         out->number = PyFloat_AsDouble(value);
     else if (PyLong_Check(value))
         out->number = PyLong_AsDouble(value);
     else
-        PyErr_Format(PyExc_TypeError, "parameter '%s' must be an int, a float or text", out->name);
+        PyErr_Format(PyExc_TypeError, "parameter '%s' must be an int, a float, text or a list of numbers", out->name);
     return PyErr_Occurred() ? -1 : 0;
 }
 

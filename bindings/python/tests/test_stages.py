@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import tempfile
 import threading
 import unittest
 from importlib import metadata
@@ -13,6 +14,17 @@ import numpy as np
 import tripoint
 from kit import Case, vignette
 
+MIX = """
+struct Params { colour: vec4f, share: f32, width: u32, height: u32 }
+@group(0) @binding(0) var<storage, read> image: array<u32>;
+@group(0) @binding(1) var<storage, read_write> mixed: array<u32>;
+@group(0) @binding(2) var<uniform> params: Params;
+@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) at: vec3u) {
+  if (at.x >= params.width || at.y >= params.height) { return; }
+  let i = at.y * params.width + at.x;
+  mixed[i] = pack4x8unorm(mix(unpack4x8unorm(image[i]), params.colour, params.share));
+}
+"""
 HEADERS = Path(__file__).resolve().parents[3] / "include" / "tripoint"
 
 
@@ -51,6 +63,20 @@ class Stages(Case):
                            "output": output}])
         with output.read() as a:
             self.assertEqual((int(a[0, 0, 3]), int(a[0, 47, 3])), (200, 0))
+
+    def test_a_shader_of_one_s_own(self):
+        try:
+            self.arena.engine("webgpu")
+        except tripoint.EngineUnavailableError as error:
+            self.skipTest(str(error))
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "mix.wgsl"
+            file.write_text(MIX, encoding="utf-8")
+            output = self.region(self.arena, (32, 48, 4))
+            tripoint.execute([{"technology": "webgpu", "operation": str(file), "input": self.image, "output": output,
+                               "params": {"colour": [1, 0.5, 0, 1], "share": 1}}])
+        with output.read() as a:
+            self.assertEqual(a[31, 47].tolist(), [255, 128, 0, 255])
 
     def test_a_plan_runs_often(self):
         other = self.region(self.arena, (32, 48, 4))

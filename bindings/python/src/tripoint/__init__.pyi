@@ -11,7 +11,7 @@ _Shape: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
 _Technology: TypeAlias = Literal["host", "wasm", "webgpu", "webnn"]
 _Kind: TypeAlias = Literal["bytes", "image", "mask", "tensor", "boxes", "nv12", "i420"]
 
-class EngineInfo(TypedDict):
+class _EngineInfo(TypedDict):
     technology: _Technology
     library: str
     version: str
@@ -38,7 +38,7 @@ class _Param(_ParamNeeds, total=False):
     maximum: float
     choices: str | None
 
-class Operation(TypedDict):
+class _Operation(TypedDict):
     name: str
     summary: str
     definition: str
@@ -48,7 +48,7 @@ class Operation(TypedDict):
     params: list[_Param]
     technologies: list[_Technology]
 
-def operations() -> list[Operation]: ...
+def operations() -> list[_Operation]: ...
 
 @final
 class LedgerLine(tuple[str, str, str, str, int, int]):
@@ -94,7 +94,7 @@ class Arena:
     @property
     def stats(self) -> dict[str, int]: ...
     def reset_ledger(self) -> None: ...
-    def engine(self, technology: _Technology, /) -> EngineInfo: ...
+    def engine(self, technology: _Technology, /) -> _EngineInfo: ...
 
 class _Export:
     def __buffer__(self, flags: int, /) -> memoryview: ...
@@ -155,7 +155,7 @@ class _StageNeeds(TypedDict):
 class Stage(_StageNeeds, total=False):
     input: _Operands
     output: _Operands
-    params: dict[str, int | float | str] | None
+    params: dict[str, int | float | str | list[float] | tuple[float, ...]] | None
     name: str | None
 
 def execute(stages: Iterable[Stage], /) -> None: ...

@@ -10,7 +10,7 @@ import numpy
 from . import _core
 
 _lock = threading.Lock()
-_default = {}  # by process: a forked child has no part in its parent's
+_default: dict = {}  # by process: a forked child has no part in its parent's
 
 
 def default_arena():
