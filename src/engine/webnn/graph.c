@@ -285,29 +285,27 @@ static tri_status constant_dims(const struct trii_custom *custom, const struct t
 
 /* ---- constants ---- */
 
-#define PUT(type)                                                                                                      \
-    do {                                                                                                               \
-        const type number = (type)value;                                                                               \
-        memcpy(to + i * sizeof number, &number, sizeof number); /* not payload: a parameter */                         \
-    } while (0)
+static void put(uint8_t *to, size_t i, const void *number, size_t bytes) {
+    memcpy(to + i * bytes, number, bytes); /* not payload: a parameter */
+}
 
 static bool put_number(unsigned element, uint8_t *to, size_t i, double value) {
     switch (element) {
     case TRII_OV_F32:
-        PUT(float);
+        put(to, i, &(float){(float)value}, sizeof(float));
         return true;
     case TRII_OV_F64:
-        PUT(double);
+        put(to, i, &value, sizeof value);
         return true;
     case TRII_OV_I32:
-        PUT(int32_t);
+        put(to, i, &(int32_t){(int32_t)value}, sizeof(int32_t));
         return true;
     case TRII_OV_I64:
-        PUT(int64_t);
+        put(to, i, &(int64_t){(int64_t)value}, sizeof(int64_t));
         return true;
     case TRII_OV_U8:
     case TRII_OV_BOOLEAN:
-        PUT(uint8_t);
+        put(to, i, &(uint8_t){(uint8_t)value}, 1);
         return true;
     default:
         return false;
