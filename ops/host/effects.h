@@ -62,6 +62,11 @@ struct trii_hide {
 };
 size_t trii_hide_scratch(const struct trii_hide *hide);
 
+/* What unmix looks at: the image, and the colours of the subject and of the background, spread. */
+struct trii_unmix {
+    const uint8_t *image, *inner, *outer;
+};
+
 /* The window of an image that covers `out`: `side` is its scale, in / out. */
 struct trii_tile trii_cover_window(struct trii_size in, struct trii_size out);
 
@@ -79,6 +84,10 @@ struct trii_effects {
     /* apply_mask (kernels.h) with 1 - m for m. src may be dst. */
     void (*apply_outside)(const uint8_t *src, struct trii_size size, const float *mask, struct trii_size mask_size,
                           uint8_t *dst, void *scratch);
+    /* With m as above: f + m (i - m f - (1 - m) b), clamped to 0 ... 255, + 0.5, cut; i where inner or outer has no
+     * alpha. dst may be the image. */
+    void (*unmix)(const struct trii_unmix *from, struct trii_size size, const float *mask, struct trii_size mask_size,
+                  uint8_t *dst, void *scratch);
     /* Scaled by s = min(in / out) of both axes and cut at both sides alike: area mean when s > 1, else bilinear. */
     void (*cover)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out);
     void (*refine)(const uint8_t *image, struct trii_size size, const float *mask, struct trii_size mask_size,
@@ -92,7 +101,7 @@ struct trii_effects {
     void (*hide)(const uint8_t *src, struct trii_size size, const float *boxes, const struct trii_hide *hide,
                  uint8_t *dst, void *scratch);
 };
-/* Of blend and apply_outside. */
+/* Of blend, apply_outside and unmix. */
 size_t trii_blend_scratch(struct trii_size size, struct trii_size mask_size);
 
 extern const struct trii_effects trii_effects_plain;

@@ -36,6 +36,8 @@ void TRII_EFFECT(blend)(const uint8_t *front, const uint8_t *behind, struct trii
                         struct trii_size mask_size, uint8_t *dst, void *scratch);
 void TRII_EFFECT(apply_outside)(const uint8_t *src, struct trii_size size, const float *mask, struct trii_size mask_size,
                                 uint8_t *dst, void *scratch);
+void TRII_EFFECT(unmix)(const struct trii_unmix *from, struct trii_size size, const float *mask, struct trii_size mask_size,
+                        uint8_t *dst, void *scratch);
 void TRII_EFFECT(cover)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out);
 void TRII_EFFECT(refine)(const uint8_t *image, struct trii_size size, const float *mask, struct trii_size mask_size,
                          const struct trii_refine *refine, float *dst, void *scratch);

@@ -6,6 +6,7 @@ const struct trii_effects TRII_NAMED(effects, TRII_EFFECT_SET) = {
     .flatten = TRII_EFFECT(flatten),
     .blend = TRII_EFFECT(blend),
     .apply_outside = TRII_EFFECT(apply_outside),
+    .unmix = TRII_EFFECT(unmix),
     .cover = TRII_EFFECT(cover),
     .refine = TRII_EFFECT(refine),
     .steady = TRII_EFFECT(steady),

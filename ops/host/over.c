@@ -149,3 +149,43 @@ void TRII_EFFECT(apply_outside)(const uint8_t *src, struct trii_size size, const
         outside_block(src + first + whole * 4, row + whole, size.width - whole, dst + first + whole * 4);
     }
 }
+
+static inline uint32_t channel_of(uint32_t pixel, uint32_t shift) {
+    return (pixel >> shift) & 255;
+}
+
+static inline uint32_t unmixed(uint32_t image, uint32_t inner, uint32_t outer, float m) {
+    uint32_t out = image & 0xff000000u;
+    for (uint32_t shift = 0; shift < 24; shift += 8) {
+        const float i = (float)(int32_t)channel_of(image, shift), f = (float)(int32_t)channel_of(inner, shift);
+        const float b = (float)(int32_t)channel_of(outer, shift);
+        const float colour = f + (i - f * m - b * (1.0f - m)) * m;
+        out |= (uint32_t)(int32_t)(trii_minf(trii_maxf(colour, 0.0f), 255.0f) + 0.5f) << shift;
+    }
+    return (inner >> 24 == 0) | (outer >> 24 == 0) ? image : out;
+}
+
+static inline void unmix_block(const struct trii_unmix *from, size_t at, const float *mask, size_t count, uint8_t *dst) {
+    uint32_t image[BLOCK] = {0}, inner[BLOCK] = {0}, outer[BLOCK] = {0}, out[BLOCK];
+    float m[BLOCK] = {0};
+    read_block(image, from->image + at, count);
+    read_block(inner, from->inner + at, count);
+    read_block(outer, from->outer + at, count);
+    for (size_t i = 0; i < count; i++)
+        m[i] = mask[i];
+    for (size_t i = 0; i < BLOCK; i++)
+        out[i] = unmixed(image[i], inner[i], outer[i], m[i]);
+    write_block(dst + at, out, count);
+}
+
+void TRII_EFFECT(unmix)(const struct trii_unmix *from, struct trii_size size, const float *mask, struct trii_size mask_size,
+                        uint8_t *dst, void *scratch) {
+    const struct masking m = masking_in(scratch, size, mask_size);
+    for (uint32_t y = 0; y < size.height; y++) {
+        const size_t first = (size_t)y * size.width * 4, whole = size.width - size.width % BLOCK;
+        const float *row = mask_of(&m, mask, y);
+        for (size_t x = 0; x < whole; x += BLOCK)
+            unmix_block(from, first + x * 4, row + x, BLOCK, dst);
+        unmix_block(from, first + whole * 4, row + whole, size.width - whole, dst);
+    }
+}

@@ -23,21 +23,7 @@ struct Job {
 //include bounded.wgsl
 //include over_pixel.wgsl
 
-//if split
-fn cell(i: u32) -> f32 {
-    let k = i & 0x1ffffffu;
-    switch (i >> 25u) {
-        case 0u: { return mask0[k]; }
-        case 1u: { return mask1[k]; }
-        case 2u: { return mask2[k]; }
-        default: { return mask3[k]; }
-    }
-}
-//else
-fn cell(i: u32) -> f32 {
-    return mask0[i];
-}
-//end
+//include mask_at.wgsl
 
 //if in_place
 fn front_at(i: u32) -> u32 {
@@ -48,23 +34,6 @@ fn front_at(i: u32) -> u32 {
     return front[i];
 }
 //end
-
-fn between(a: f32, b: f32, t: f32) -> f32 {
-    return a + (b - a) * t;
-}
-
-fn mask_at(pixel: vec2u) -> f32 {
-    let last = job.mask - 1u;
-    let at = clamp((vec2f(pixel) + 0.5) * job.scale - 0.5, vec2f(0.0), vec2f(last));
-    let lower = cut_place(at);
-    let upper = min(lower + 1u, last);
-    let part = at - floor(at);
-    let above = lower.y * job.mask.x;
-    let below = upper.y * job.mask.x;
-    let left = between(cell(above + lower.x), cell(below + lower.x), part.y);
-    let right = between(cell(above + upper.x), cell(below + upper.x), part.y);
-    return bounded(between(left, right, part.x));
-}
 
 @compute @workgroup_size(256)
 fn blend(@builtin(global_invocation_id) id: vec3u) {

@@ -83,8 +83,8 @@ static void free_scene(struct scene *s) {
     free(s->scratch);
 }
 
-enum { BLUR, COMPOSITE, FLATTEN, BLEND, OUTSIDE, COVER, REFINE, STEADY, TILES, HIDE, EFFECTS };
-static const char *const names[EFFECTS] = {"blur",  "composite", "flatten", "blend", "apply outside",
+enum { BLUR, COMPOSITE, FLATTEN, BLEND, OUTSIDE, UNMIX, COVER, REFINE, STEADY, TILES, HIDE, EFFECTS };
+static const char *const names[EFFECTS] = {"blur",  "composite", "flatten", "blend", "apply outside", "unmix",
                                            "cover", "refine",    "steady",  "tiles", "hide"};
 
 static size_t result_bytes(const struct scene *s, int effect) {
@@ -112,6 +112,9 @@ static void run(const struct trii_effects *set, const struct scene *s, int effec
         break;
     case OUTSIDE:
         set->apply_outside(s->image, s->size, s->mask, s->other, out, s->scratch);
+        break;
+    case UNMIX:
+        set->unmix(&(struct trii_unmix){s->image, s->second, s->image}, s->size, s->mask, s->other, out, s->scratch);
         break;
     case COVER:
         set->cover(s->image, s->size, out, s->other);
@@ -160,7 +163,7 @@ static void the_fast_set_agrees_with_the_plain_one(void **state) {
 }
 
 static void in_place_is_the_same(void **state) {
-    static const int effects[] = {BLUR, COMPOSITE, FLATTEN, BLEND, OUTSIDE, HIDE};
+    static const int effects[] = {BLUR, COMPOSITE, FLATTEN, BLEND, OUTSIDE, UNMIX, HIDE};
     (void)state;
     for (int round = 0; round < 40; round++) {
         struct scene s;
@@ -258,6 +261,31 @@ static void composing_is_whole_numbers(void **state) {
     free(front);
     free(behind);
     free(out);
+}
+
+/* A pixel that is half a red subject and half a blue background becomes red; what is all subject stays as it is. */
+static void unmixing_gives_the_subject_back(void **state) {
+    const struct trii_size size = {40, 1};
+    uint8_t image[40 * 4], inner[40 * 4], outer[40 * 4], out[40 * 4], scratch[4096];
+    float mask[40];
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        mask[i] = (float)i / 39.0f;
+        for (int c = 0; c < 3; c++)
+            image[i * 4 + c] = (uint8_t)((c == 0 ? 200 : c == 2 ? 20 : 40) * mask[i] +
+                                         (c == 0 ? 10 : c == 2 ? 220 : 40) * (1 - mask[i]) + 0.5f);
+        image[i * 4 + 3] = (uint8_t)(i + 1);
+        memcpy(inner + i * 4, (uint8_t[4]){200, 40, 20, 255}, 4);
+        memcpy(outer + i * 4, (uint8_t[4]){10, 40, 220, 255}, 4);
+    }
+    trii_effects_best()->unmix(&(struct trii_unmix){image, inner, outer}, size, mask, size, out, scratch);
+    for (int i = 0; i < 40; i++) {
+        assert_true(abs(out[i * 4] - 200) <= 1 && abs(out[i * 4 + 1] - 40) <= 1 && abs(out[i * 4 + 2] - 20) <= 1);
+        assert_int_equal(out[i * 4 + 3], i + 1);
+    }
+    inner[20 * 4 + 3] = 0; /* nothing is known of the subject there */
+    trii_effects_best()->unmix(&(struct trii_unmix){image, inner, outer}, size, mask, size, out, scratch);
+    assert_memory_equal(out + 20 * 4, image + 20 * 4, 4);
 }
 
 /* The mask's edge is a cell, 4 pixels, off the image's: refined, it lies there. */
@@ -381,6 +409,7 @@ int main(void) {
         cmocka_unit_test(a_blur_is_a_gaussian),
         cmocka_unit_test(what_is_transparent_does_not_bleed),
         cmocka_unit_test(composing_is_whole_numbers),
+        cmocka_unit_test(unmixing_gives_the_subject_back),
         cmocka_unit_test(a_refined_mask_lies_on_the_edge),
         cmocka_unit_test(steady_follows_what_moves),
         cmocka_unit_test(what_is_in_a_box_is_gone),

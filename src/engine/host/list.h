@@ -13,6 +13,7 @@
     X(COMPOSITE, composite)         \
     X(FLATTEN, flatten)             \
     X(BLEND, blend)                 \
+    X(UNMIX, unmix)                 \
     X(COVER, cover)                 \
     X(REFINE, refine)               \
     X(STEADY, steady)               \

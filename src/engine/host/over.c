@@ -1,4 +1,4 @@
-/* composite, flatten, blend: one image over something. */
+/* composite, flatten, blend: one image over something; unmix: what came through is taken out again. */
 #include "engine/host/host.h"
 
 #include "effects.h"
@@ -30,6 +30,18 @@ static void run_blend(const struct trii_host_job *job) {
                                bytes(job, 3), job->scratch);
 }
 
+static size_t unmix_scratch(const struct trii_stage *stage) {
+    return trii_blend_scratch(trii_host_size(&stage->operands[0]), trii_host_size(&stage->operands[3]));
+}
+
+static void run_unmix(const struct trii_host_job *job) {
+    const struct trii_unmix from = {bytes(job, 0), bytes(job, 1), bytes(job, 2)};
+    trii_effects_best()->unmix(&from, trii_host_size(&job->stage->operands[0]),
+                               (const float *)(const void *)bytes(job, 3), trii_host_size(&job->stage->operands[3]),
+                               bytes(job, 4), job->scratch);
+}
+
 const struct trii_host_recipe trii_host_composite = {.run = run_composite};
 const struct trii_host_recipe trii_host_flatten = {.run = run_flatten};
 const struct trii_host_recipe trii_host_blend = {.scratch = blend_scratch, .run = run_blend};
+const struct trii_host_recipe trii_host_unmix = {.scratch = unmix_scratch, .run = run_unmix};

@@ -7,7 +7,7 @@ static const struct tri_operand_info operands[] = {
 };
 static const struct tri_param_info params[] = {
     {"radius", "integer", 4, 1, 16, NULL, NULL, "how far from the mask's edge the image's may lie, in cells of the mask"},
-    {"edge", "number", 0.02, 0.01, 1, NULL, NULL,
+    {"edge", "number", 0.02, 0.02, 1, NULL, NULL,
      "differences of colour (0 to 1) well below this are no edge: larger is softer"},
     {"low", "number", 0.25, 0, 0.99, NULL, NULL, "what is below becomes 0"},
     {"high", "number", 0.95, 0.01, 1, NULL, NULL, "what is above becomes 1"},
@@ -39,6 +39,6 @@ const struct trii_op trii_refine_op = {
              .operands = operands,
              .param_count = TRII_COUNT(params),
              .params = params,
-             .tolerance = 0.0001},
+             .tolerance = 0.002},
     .infer = infer,
 };
