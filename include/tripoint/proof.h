@@ -54,6 +54,7 @@ struct tri_proof_line {
     enum tri_toucher toucher;
     const char *who;                 /**< "generated code", "libjpeg.so.62 (jsimd_idct_islow_avx2)" */
     uint64_t pages;
+    bool is_copy;                    /**< copying or a system call, in a stage or between two: what the verdict is about */
 };
 
 /** Counts beside the lines. */

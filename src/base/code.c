@@ -76,6 +76,12 @@ uintptr_t trii_code_function(uintptr_t code) {
     return dl_iterate_phdr(find_module, &module) ? function_in(&module) : 0;
 }
 
+bool trii_code_is_ours(uintptr_t code) {
+    Dl_info it = {0}, own = {0};
+    return dladdr((void *)code, &it) && dladdr((void *)(uintptr_t)trii_code_function, &own) &&
+           it.dli_fbase == own.dli_fbase;
+}
+
 /* ---- its name ---- */
 
 /* A view of an ELF file whose every number is checked against its size. */

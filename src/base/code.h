@@ -22,6 +22,8 @@ struct trii_code {
 void trii_code_find(const struct trii_maps *maps, uintptr_t code, struct trii_code *out);
 /* Where the function of an instruction begins, in whatever file; 0 when no table tells. */
 uintptr_t trii_code_function(uintptr_t code);
+/* True for code of the file that this library lies in. */
+bool trii_code_is_ours(uintptr_t code);
 /* True for a string move (rep movs): an instruction that copies whoever it belongs to. The instruction must still be
  * mapped readable. */
 bool trii_code_moves_strings(const struct trii_maps *maps, uintptr_t code);

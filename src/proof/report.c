@@ -173,6 +173,7 @@ static size_t who_of(struct trii_report *report, const struct trii_maps *maps, c
     trii_code_find(maps, seen->code, &code);
     struct trii_who *who = &whos[report->who_count];
     *who = (struct trii_who){.toucher = judge(report, maps, seen, &code), .key = *seen};
+    who->for_us = trii_code_is_ours(seen->caller);
     who->by_caller = who->toucher == TRI_TOUCHER_COPYING || who->toucher == TRI_TOUCHER_FILLING;
     describe(who, maps, seen, &code);
     return report->who_count++;

@@ -35,6 +35,7 @@ struct trii_who {
     char text[256];
     struct trii_seen key; /* code and call; caller too where `by_caller` */
     bool by_caller;
+    bool for_us; /* copying that a function of this library asked for */
 };
 
 struct trii_seen_line {

@@ -67,6 +67,7 @@ class Prove(unittest.TestCase):
 
     def test_all_three_and_a_network(self):
         report = self.report("cutout")
+        self.assertEqual(report["verdict"], "no copy seen", report["culprit"])
         self.assert_pages(report, 64, name="segment", region="work", access="write", toucher="generated")
         self.assert_pages(report, 256, name="apply_mask", region="output", access="write", toucher="generated")
 

@@ -45,11 +45,6 @@ static bool next_row(const struct prove *prove, struct row *row) {
     return true;
 }
 
-static bool is_copy(const struct tri_proof_line *line) {
-    return line->place != TRI_PROOF_BORDER &&
-           (line->toucher == TRI_TOUCHER_COPYING || line->toucher == TRI_TOUCHER_SYSTEM);
-}
-
 /* "2025 generated code"; "." where there is none. */
 static const char *cell(const struct prove *prove, size_t index, bool there, int digits, char text[CELL_BYTES]) {
     struct tri_proof_line line;
@@ -57,7 +52,7 @@ static const char *cell(const struct prove *prove, size_t index, bool there, int
         return ".";
     char who[CELL_BYTES - 64];
     snprintf(text, CELL_BYTES, "%*llu %s%s", digits, (unsigned long long)line.pages,
-             cli_plain(line.who, who, sizeof who), is_copy(&line) ? "  <== a copy" : "");
+             cli_plain(line.who, who, sizeof who), line.is_copy ? "  <== a copy" : "");
     return text;
 }
 
@@ -182,7 +177,7 @@ static json_t *lines_json(const struct prove *prove) {
                              line.step_name, "engine", place_name(&line), "region", line.region, "region_pages",
                              (json_int_t)line.region_pages, "access", line.access == TRI_ACCESS_READ ? "read" : "write",
                              "toucher", tri_toucher_name(line.toucher), "who", line.who, "pages", (json_int_t)line.pages,
-                             "is_copy", (int)is_copy(&line)));
+                             "is_copy", (int)line.is_copy));
     return lines;
 }
 

@@ -13,7 +13,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define GRAPH "graph 2"
+#define GRAPH "graph 3"
 
 /* ---- the file ---- */
 
@@ -118,8 +118,9 @@ static int fold(const struct trii_openvino *ov, struct folding *f, const struct 
     STEP(preprocess_input_tensor_info_set_color_format(f->tensor, TRII_OV_RGBX))
     if (resize)
         STEP(preprocess_input_tensor_info_set_spatial_static_shape(f->tensor, (size_t)height, (size_t)width))
-    STEP(preprocess_preprocess_steps_convert_color(f->steps, TRII_OV_RGB)) /* first, on bytes: a few per cent faster */
+    /* Dropping X first, on bytes, is a few per cent faster, but the plugin does it by memcpy from the region. */
     STEP(preprocess_preprocess_steps_convert_element_type(f->steps, TRII_OV_F32))
+    STEP(preprocess_preprocess_steps_convert_color(f->steps, TRII_OV_RGB))
     if (resize)
         STEP(preprocess_preprocess_steps_resize(f->steps, TRII_OV_RESIZE_LINEAR))
     if (info->mean != 0)
