@@ -122,6 +122,10 @@ struct tri_holder {
 TRI_API TRI_MUST_USE tri_status tri_peer_holders(struct tri_peer *peer, tri_handle region, struct tri_holder *out,
                                                  size_t capacity, size_t *count, struct tri_error *err);
 
+/** Why a region is poisoned, as its owner sees it: TRI_NOT_FOUND when it is not. */
+TRI_API TRI_MUST_USE tri_status tri_peer_poison_cause(struct tri_peer *peer, tri_handle region, struct tri_error *out,
+                                                      struct tri_error *err);
+
 /** Takes a claim (as host) and lends the region's bytes, as tri_host_view_begin() does for the owner. On an arena for
  * readers only TRI_ACCESS_READ is possible, and waiting asks again each few milliseconds: it doesn't queue. */
 TRI_API TRI_MUST_USE tri_status tri_peer_view_begin(struct tri_peer *peer, tri_handle region, enum tri_access access,

@@ -244,3 +244,16 @@ tri_status tri_peer_holders(struct tri_peer *peer, tri_handle region, struct tri
     pthread_mutex_unlock(&peer->lock);
     return status;
 }
+
+tri_status tri_peer_poison_cause(struct tri_peer *peer, tri_handle region, struct tri_error *out,
+                                 struct tri_error *err) {
+    if (!peer || !out)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "peer: %s must not be NULL",
+                         peer ? "the place for the cause" : "the peer");
+    pthread_mutex_lock(&peer->lock);
+    tri_status status = trii_peer_ask(peer, TRII_VERB_CAUSE, region, NULL, NULL, err);
+    if (status == TRI_OK)
+        *out = peer->answer.body.cause;
+    pthread_mutex_unlock(&peer->lock);
+    return status;
+}

@@ -19,7 +19,7 @@ bool trii_request_read(const void *bytes, size_t size, struct trii_request *out)
     if (size != sizeof request)
         return false;
     memcpy(&request, bytes, sizeof request); /* not payload: a request */
-    if (request.magic != TRII_SHARE_MAGIC || request.verb < TRII_VERB_HELLO || request.verb > TRII_VERB_ARENA ||
+    if (request.magic != TRII_SHARE_MAGIC || request.verb < TRII_VERB_HELLO || request.verb > TRII_VERB_CAUSE ||
         !is_terminated(request.label, sizeof request.label))
         return false;
     *out = request;
@@ -40,6 +40,8 @@ uint32_t trii_answer_bytes(enum trii_verb verb, uint64_t holders) {
         return (uint32_t)(offsetof(struct trii_wire_holders, holders) + holders * sizeof(struct trii_wire_holder));
     case TRII_VERB_ACQUIRE:
         return sizeof(uint64_t);
+    case TRII_VERB_CAUSE:
+        return sizeof(struct tri_error);
     case TRII_VERB_RELEASE:
     case TRII_VERB_ARENA:
         break;
@@ -47,16 +49,19 @@ uint32_t trii_answer_bytes(enum trii_verb verb, uint64_t holders) {
     return 0;
 }
 
-static bool read_error(struct trii_answer *answer) {
-    struct tri_error *error = &answer->body.error;
-    if (answer->body_bytes != sizeof *error || error->status != answer->status ||
-        strcmp(tri_status_name(error->status), "UNKNOWN") == 0)
+static bool is_sound_error(struct tri_error *error) {
+    if (error->status == TRI_OK || strcmp(tri_status_name(error->status), "UNKNOWN") == 0)
         return false;
     error->message[sizeof error->message - 1] = '\0';
     error->engine[sizeof error->engine - 1] = '\0';
     error->stage[sizeof error->stage - 1] = '\0';
     error->region[sizeof error->region - 1] = '\0';
     return error->message[0] != '\0';
+}
+
+static bool read_error(struct trii_answer *answer) {
+    return answer->body_bytes == sizeof answer->body.error && answer->body.error.status == answer->status &&
+           is_sound_error(&answer->body.error);
 }
 
 static bool is_sound_hello(const struct trii_wire_hello *hello) {
@@ -76,7 +81,7 @@ static bool is_sound_holders(const struct trii_answer *answer) {
     return true;
 }
 
-static bool is_sound_body(enum trii_verb verb, const struct trii_answer *answer) {
+static bool is_sound_body(enum trii_verb verb, struct trii_answer *answer) {
     struct tri_shared_region region;
     if (verb == TRII_VERB_HOLDERS)
         return is_sound_holders(answer);
@@ -92,6 +97,8 @@ static bool is_sound_body(enum trii_verb verb, const struct trii_answer *answer)
     case TRII_VERB_FIND:
     case TRII_VERB_REGION:
         return trii_region_from_wire(&answer->body.region, TRI_HANDLE_NONE, &region);
+    case TRII_VERB_CAUSE:
+        return is_sound_error(&answer->body.cause);
     case TRII_VERB_HOLDERS:
     case TRII_VERB_ACQUIRE:
     case TRII_VERB_RELEASE:

@@ -10,6 +10,7 @@
  *   HOLDERS handle             -> holders
  *   ACQUIRE handle             -> claim                     (readers; never waits)
  *   RELEASE claim              -> nothing
+ *   CAUSE handle               -> cause                     (of its poison)
  *
  * Any of them -> error. A packet that is no request ends the connection.
  */
@@ -30,7 +31,8 @@ enum trii_verb {
     TRII_VERB_HOLDERS = 6,
     TRII_VERB_ACQUIRE = 7,
     TRII_VERB_RELEASE = 8,
-    TRII_VERB_ARENA = 9
+    TRII_VERB_ARENA = 9,
+    TRII_VERB_CAUSE = 10
 };
 
 struct trii_request {
@@ -84,6 +86,7 @@ struct trii_answer {
         struct trii_wire_region region;
         struct trii_wire_holders holders;
         uint64_t claim;
+        struct tri_error cause;
     } body;
 };
 #define TRII_ANSWER_HEAD_BYTES offsetof(struct trii_answer, body)

@@ -75,6 +75,23 @@ static tri_status answer_holders(struct trii_server *server, tri_handle handle, 
     return TRI_OK;
 }
 
+/* A trusted peer may write what it likes where causes are kept: what is told on is an error, with an end. */
+static tri_status answer_cause(struct trii_server *server, tri_handle handle, struct tri_error *err) {
+    struct tri_error cause, *out = &server->answer.body.cause;
+    struct trii_region region;
+    tri_status status = trii_arena_resolve(server->arena, handle, &region, err);
+    if (status != TRI_OK)
+        return status;
+    if (!tri_sync_poison_cause(tri_arena_sync(server->arena), region.index, &cause))
+        return trii_fail(err, TRI_NOT_FOUND, "arena \"%s\": region \"%s\" is not poisoned",
+                         trii_arena_label(server->arena), region.label);
+    if (cause.status == TRI_OK || strcmp(tri_status_name(cause.status), "UNKNOWN") == 0)
+        cause.status = TRI_POISONED;
+    (void)trii_fail(out, cause.status, "%s", cause.message[0] ? cause.message : "nobody said why");
+    (void)trii_error_place(out, cause.status, cause.engine, cause.stage, cause.region);
+    return TRI_OK;
+}
+
 /* ---- regions ---- */
 
 static tri_status describe(struct trii_server *server, tri_handle handle, struct tri_error *err) {
@@ -266,6 +283,8 @@ static tri_status answer(struct trii_server *server, struct trii_client *client,
         return answer_acquire(server, client, request->value, err);
     case TRII_VERB_RELEASE:
         return answer_release(server, client, request->value, err);
+    case TRII_VERB_CAUSE:
+        return answer_cause(server, request->value, err);
     case TRII_VERB_ARENA:
         return is_for_readers(server) ? refuse_verb(server, err) : TRI_OK;
     }

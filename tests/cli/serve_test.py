@@ -62,6 +62,16 @@ class ServeAndLs(unittest.TestCase):
         self.assertEqual(os.listdir(os.path.join(self.dir, "tripoint")), [])
         self.assertEqual(self.run_verb("ls", "demo").returncode, 8)
 
+    def test_ls_tells_why_a_region_is_poisoned(self):
+        self.serve("bad", "--region", "frame=4096", "--region", "mask=4096", "--poison", "mask=the guest trapped")
+        frame, mask = self.look("bad")["regions"]
+        self.assertEqual((frame["poisoned"], frame["poison"]), (False, None))
+        self.assertTrue(mask["poisoned"])
+        self.assertEqual(mask["poison"], {"status": "POISONED", "message": "the guest trapped", "engine": "host",
+                                          "stage": ""})
+        text = self.run_verb("ls", "bad").stdout.decode()
+        self.assertIn("IDLE, poisoned\n       poisoned: POISONED: the guest trapped\n", text)
+
     def test_a_name_is_served_once_and_again_after_its_owner_was_killed(self):
         server = self.serve("one", "--readers")
         self.assertEqual(self.look("one")["sharing"], "readers")
@@ -76,7 +86,8 @@ class ServeAndLs(unittest.TestCase):
     def test_wrong_command_lines(self):
         for args in (["serve"], ["serve", "a", "b"], ["serve", "a/b"], ["serve", "x", "--region", "frame"],
                      ["serve", "x", "--region", "=5"], ["serve", "x", "--region", "f=0"], ["serve", "x", "--region", "f=-1"],
-                     ["serve", "x", "--region", "f=99999999999G"], ["serve", "x", "--hold", "nothing"],
+                     ["serve", "x", "--region", "f=99999999999G"], ["serve", "x", "--hold", "nothing"], ["serve", "x", "--poison", "frame"],
+                     ["serve", "x", "--poison", "nothing=why"],
                      ["serve", "x", "--file", f"d={self.dir}"], ["serve", "x", "--nonsense"], ["ls"], ["ls", "a", "b"],
                      ["ls", "--nonsense", "a"], ["ls", ".hidden"]):
             run = self.run_verb(*args)

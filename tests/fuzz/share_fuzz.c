@@ -59,6 +59,12 @@ static void look_at_answer(enum trii_verb verb, const struct trii_answer *answer
                  "a holder of no technology");
     if (verb == TRII_VERB_SEGMENT)
         must(answer->body.segment.bytes > 0 && answer->body.segment.bytes <= TRI_SEGMENT_MAX_BYTES, "a segment's size");
+    if (verb == TRII_VERB_CAUSE)
+        must(answer->body.cause.status != TRI_OK &&
+                 strcmp(tri_status_name(answer->body.cause.status), "UNKNOWN") != 0 &&
+                 memchr(answer->body.cause.message, 0, sizeof answer->body.cause.message) != NULL &&
+                 memchr(answer->body.cause.stage, 0, sizeof answer->body.cause.stage) != NULL,
+             "a cause that is none");
     if (verb == TRII_VERB_HELLO)
         must(strlen(answer->body.hello.label) < TRI_LABEL_BYTES, "a label without an end");
 }
@@ -68,11 +74,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct trii_request request;
     if (trii_request_read(bytes, size, &request)) {
         let_through++;
-        must(request.verb >= TRII_VERB_HELLO && request.verb <= TRII_VERB_ARENA &&
+        must(request.verb >= TRII_VERB_HELLO && request.verb <= TRII_VERB_CAUSE &&
                  strlen(request.label) < sizeof request.label,
              "a request that is none");
     }
-    for (int verb = TRII_VERB_HELLO; verb <= TRII_VERB_ARENA; verb++)
+    for (int verb = TRII_VERB_HELLO; verb <= TRII_VERB_CAUSE; verb++)
         if (trii_answer_read(bytes, size, (enum trii_verb)verb, &answer))
             look_at_answer((enum trii_verb)verb, &answer);
     return 0;

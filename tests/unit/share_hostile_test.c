@@ -193,7 +193,7 @@ static void a_packet_that_is_no_request_ends_the_connection(void **state) {
         else if (i == 1)
             bad.verb = 0;
         else if (i == 2)
-            bad.verb = TRII_VERB_ARENA + 1;
+            bad.verb = TRII_VERB_CAUSE + 1;
         else
             memset(bad.label, 'x', sizeof bad.label);
         assert_true(i < 4 ? say(line, &bad, sizeof bad) : say(line, large, sizeof large));

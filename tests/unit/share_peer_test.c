@@ -1,6 +1,8 @@
 /* Two processes, one arena: bytes and claims go both ways, the dead leave nothing behind, and readers only read. */
 #include "share_kit.h"
 
+#include <pthread.h>
+
 static const struct tri_wait long_wait = {.timeout_ns = 20000000000u};
 
 static void write_bytes(struct tri_arena *arena, tri_handle region, uint8_t value) {
@@ -263,11 +265,58 @@ static void poison_reaches_readers_with_its_cause(void **state) {
     assert_status(tri_peer_view_begin(peer, frame, TRI_ACCESS_READ, NULL, &view, &err), TRI_POISONED);
     assert_non_null(strstr(err.message, "the guest trapped"));
     assert_string_equal(err.stage, "blur");
+    struct tri_error told = {0};
+    assert_ok(tri_peer_poison_cause(peer, frame, &told, &err));
+    assert_int_equal(told.status, TRI_TRAP);
+    assert_string_equal(told.message, "the guest trapped");
+    assert_string_equal(told.stage, "blur");
+    assert_ok(tri_sync_reset(tri_arena_sync(arena), 0, &err));
+    assert_status(tri_peer_poison_cause(peer, frame, &told, &err), TRI_NOT_FOUND);
+    assert_status(tri_peer_poison_cause(peer, frame + 1, &told, &err), TRI_BAD_HANDLE);
+    assert_status(tri_peer_poison_cause(peer, frame, NULL, &err), TRI_INVALID_ARGUMENT);
     tri_peer_close(&peer);
     tri_arena_destroy(&arena);
 }
 
 /* ---- looking ---- */
+
+static void *wait_to_write(void *user) {
+    struct tri_arena *arena = user;
+    struct tri_error err = {0};
+    tri_claim claim;
+    if (tri_sync_acquire_write(tri_arena_sync(arena), 0, TRI_TECHNOLOGY_WEBNN, &long_wait, &claim, &err) != TRI_OK ||
+        tri_sync_release(tri_arena_sync(arena), claim, &err) != TRI_OK)
+        abort();
+    return NULL;
+}
+
+static void who_waits_is_told(void **state) {
+    (void)state;
+    struct tri_arena *arena = share_arena(TRI_SHARING_TRUSTED);
+    struct tri_shared_region region;
+    struct tri_holder holders[TRI_HOLDERS_MAX];
+    struct tri_error err = {0};
+    tri_handle frame = share_region(arena, "frame", 128);
+    pthread_t thread;
+    tri_claim held;
+    size_t count = 0;
+    share_serve(arena, "waits");
+    struct tri_peer *peer = share_connect("waits", false);
+    assert_ok(tri_sync_acquire_read(tri_arena_sync(arena), 0, TRI_TECHNOLOGY_WEBGPU, NULL, &held, &err));
+    assert_int_equal(pthread_create(&thread, NULL, wait_to_write, arena), 0);
+    do
+        assert_ok(tri_peer_region(peer, frame, &region, &err));
+    while (region.sync.waiting_writers == 0);
+    assert_ok(tri_peer_holders(peer, frame, holders, TRI_HOLDERS_MAX, &count, &err));
+    assert_int_equal(count, 2);
+    assert_int_equal(holders[1].technology, TRI_TECHNOLOGY_WEBNN);
+    assert_true(holders[1].waits && holders[1].writes && !holders[0].waits);
+    assert_int_equal(holders[1].pid, getpid());
+    assert_ok(tri_sync_release(tri_arena_sync(arena), held, &err));
+    pthread_join(thread, NULL);
+    tri_peer_close(&peer);
+    tri_arena_destroy(&arena);
+}
 
 static void regions_and_holders_are_told(void **state) {
     (void)state;
@@ -449,6 +498,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(what_readers_hold_is_bounded),
         cmocka_unit_test(a_reader_that_is_killed_or_hangs_stops_nobody),
         cmocka_unit_test(poison_reaches_readers_with_its_cause),
+        cmocka_unit_test(who_waits_is_told),
         cmocka_unit_test(regions_and_holders_are_told),
         cmocka_unit_test(names_and_arenas_that_are_refused),
         cmocka_unit_test(a_socket_that_a_dead_owner_left_is_replaced),

@@ -11,8 +11,8 @@
 static const char help_text[] =
     "usage: tripoint ls NAME [--json]\n\n"
     "Shows the arena that a process of yours serves under NAME: each region with its size, what it holds, its state, and\n"
-    "who holds it or waits for it: process, technology, and how long (as the owner has seen it, four times a second).\n"
-    "Looking takes no claim and makes nobody wait.\n\n"
+    "who holds it or waits for it: process, technology, and how long (as the owner has seen it, four times a second). Of\n"
+    "a poisoned region the cause is told. Looking takes no claim and makes nobody wait.\n\n"
     "  --json   one JSON object\n"
     "  --help   this\n\n"
     "exit: 0; 8 when nobody serves NAME.\n\n"
@@ -22,6 +22,7 @@ struct seen {
     struct tri_shared_region region;
     struct tri_holder holders[TRI_HOLDERS_MAX];
     size_t holder_count;
+    struct tri_error cause; /* of its poison; TRI_OK: none is told */
 };
 
 /* The next region with its holders; false at the end or on failure (err->status then). */
@@ -31,8 +32,14 @@ static bool next_region(struct tri_peer *peer, uint32_t *cursor, struct seen *ou
         if (status != TRI_OK)
             return false;
         status = tri_peer_holders(peer, out->region.handle, out->holders, TRI_HOLDERS_MAX, &out->holder_count, err);
-        if (status == TRI_OK)
+        if (status == TRI_OK) {
+            out->cause = (struct tri_error){.status = TRI_OK};
+            struct tri_error ignored; /* it may have been lifted meanwhile */
+            if (out->region.sync.poisoned &&
+                tri_peer_poison_cause(peer, out->region.handle, &out->cause, &ignored) != TRI_OK)
+                out->cause.status = TRI_OK;
             return true;
+        }
         if (status != TRI_BAD_HANDLE) /* freed meanwhile */
             return false;
     }
@@ -45,9 +52,18 @@ static const char *sharing_name(enum tri_sharing sharing) {
 static void print_region(const struct seen *seen) {
     char bytes[32], layout[96], label[TRI_LABEL_BYTES];
     const struct tri_shared_region *r = &seen->region;
-    printf("%5u  %-20s %10s  %-26s %s%s\n", r->info.index, cli_plain(r->info.label, label, sizeof label),
+    uint32_t waiting = r->sync.waiting_readers + r->sync.waiting_writers;
+    printf("%5u  %-20s %10s  %-26s %s%s", r->info.index, cli_plain(r->info.label, label, sizeof label),
            cli_bytes(r->info.size_bytes, bytes, sizeof bytes), tri_layout_format(&r->layout, layout, sizeof layout),
            tri_sync_state_name(r->sync.state), r->sync.poisoned ? ", poisoned" : "");
+    if (waiting > 0)
+        printf(", %u wait%s", waiting, waiting == 1 ? "s" : "");
+    printf("\n");
+    if (seen->cause.status != TRI_OK) {
+        char why[TRI_ERROR_MESSAGE_BYTES];
+        printf("       poisoned: %s: %s\n", tri_status_name(seen->cause.status),
+               cli_plain(seen->cause.message, why, sizeof why));
+    }
     for (size_t i = 0; i < seen->holder_count; i++) {
         const struct tri_holder *h = &seen->holders[i];
         printf("       process %d, %s, %s%s, %.1f s\n", (int)h->pid, tri_technology_name(h->technology),
@@ -90,20 +106,31 @@ static json_t *holders_json(const struct seen *seen) {
     return all;
 }
 
+static json_t *text_json(const char *from) {
+    char plain[TRI_ERROR_MESSAGE_BYTES];
+    json_t *text = json_string(from);
+    return text ? text : json_string(cli_plain(from, plain, sizeof plain)); /* no UTF-8 */
+}
+
+static json_t *cause_json(const struct tri_error *cause) {
+    if (cause->status == TRI_OK)
+        return json_null();
+    return json_pack("{s:s,s:o,s:o,s:o}", "status", tri_status_name(cause->status), "message",
+                     text_json(cause->message), "engine", text_json(cause->engine), "stage", text_json(cause->stage));
+}
+
 static json_t *region_json(const struct seen *seen) {
     const struct tri_shared_region *r = &seen->region;
-    char handle[32], label[TRI_LABEL_BYTES];
-    json_t *readers = json_object(), *name = json_string(r->info.label);
+    char handle[32];
+    json_t *readers = json_object();
     snprintf(handle, sizeof handle, "0x%016" PRIx64, r->handle);
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++)
         json_object_set_new(readers, tri_technology_name((enum tri_technology)t),
                             json_integer(r->sync.readers[t]));
-    if (!name) /* no UTF-8 */
-        name = json_string(cli_plain(r->info.label, label, sizeof label));
-    return json_pack("{s:s,s:i,s:o,s:I,s:I,s:o,s:s,s:b,s:o,s:i,s:i,s:o}", "handle", handle, "index", (int)r->info.index,
-                     "label", name, "size_bytes", (json_int_t)r->info.size_bytes, "mapped_bytes",
+    return json_pack("{s:s,s:i,s:o,s:I,s:I,s:o,s:s,s:b,s:o,s:o,s:i,s:i,s:o}", "handle", handle, "index", (int)r->info.index,
+                     "label", text_json(r->info.label), "size_bytes", (json_int_t)r->info.size_bytes, "mapped_bytes",
                      (json_int_t)r->info.mapped_bytes, "layout", layout_json(&r->layout), "state",
-                     tri_sync_state_name(r->sync.state), "poisoned", (int)r->sync.poisoned, "readers", readers,
+                     tri_sync_state_name(r->sync.state), "poisoned", (int)r->sync.poisoned, "poison", cause_json(&seen->cause), "readers", readers,
                      "waiting_readers", (int)r->sync.waiting_readers, "waiting_writers", (int)r->sync.waiting_writers,
                      "holders", holders_json(seen));
 }

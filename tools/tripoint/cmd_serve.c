@@ -12,13 +12,15 @@
 #include <unistd.h>
 
 static const char help_text[] =
-    "usage: tripoint serve NAME [--region LABEL=BYTES]... [--file LABEL=PATH]... [--readers] [--hold LABEL]...\n\n"
+    "usage: tripoint serve NAME [--region LABEL=BYTES]... [--file LABEL=PATH]... [--readers] [--hold LABEL]...\n"
+    "                           [--poison LABEL=WHY]...\n\n"
     "Makes an arena with these regions and serves it under NAME until Ctrl-C: other processes of yours map its pages and\n"
     "take claims (tripoint/share.h), and `tripoint ls NAME` shows it. For trying out and testing peers.\n\n"
     "  --region LABEL=BYTES  a region of so many bytes, zero; k, M and G (1024) may follow the number\n"
     "  --file LABEL=PATH     a region as large as the file, with its bytes\n"
     "  --readers             peers can only read, and claims are taken for them; else they are trusted\n"
     "  --hold LABEL          hold the region for writing all the while, so that others have to wait\n"
+    "  --poison LABEL=WHY    the region is poisoned, as after a writer that failed: WHY is the cause\n"
     "  --help                this\n\n"
     "without regions there is one: frame, 8294400 bytes (1080p RGBA).\n"
     "exit: 0 after Ctrl-C; 5 when NAME is being served already.\n\n"
@@ -111,22 +113,43 @@ static int file_option(struct serving *s, char *text) {
     return code;
 }
 
-/* Held by this process until it ends. */
-static int hold_option(struct serving *s, const char *label) {
+/* Claims the region of that label for writing. */
+static int claim_region(struct serving *s, const char *option, const char *label, tri_claim *out) {
     struct tri_error err = {0};
     tri_handle handles[256];
     size_t count = tri_arena_regions(s->arena, handles, sizeof handles / sizeof *handles);
     for (size_t i = 0; i < count && i < sizeof handles / sizeof *handles; i++) {
         struct tri_region_info info;
-        tri_claim claim;
         if (tri_region_info(s->arena, handles[i], &info, &err) != TRI_OK || strcmp(info.label, label) != 0)
             continue;
         struct tri_wait now = {.timeout_ns = 0};
-        tri_status status = tri_sync_acquire_write(tri_arena_sync(s->arena), info.index, TRI_TECHNOLOGY_HOST, &now,
-                                                   &claim, &err);
+        tri_status status =
+            tri_sync_acquire_write(tri_arena_sync(s->arena), info.index, TRI_TECHNOLOGY_HOST, &now, out, &err);
         return status == TRI_OK ? 0 : cli_fail(&err);
     }
-    return cli_usage("serve", "--hold %s: there is no region of that label before it", label);
+    return cli_usage("serve", "--%s %s: there is no region of that label before it", option, label);
+}
+
+/* Held by this process until it ends. */
+static int hold_option(struct serving *s, const char *label) {
+    tri_claim claim;
+    return claim_region(s, "hold", label, &claim);
+}
+
+static int poison_option(struct serving *s, char *text) {
+    struct tri_error err = {0}, cause = {.status = TRI_POISONED, .engine = "host"};
+    struct tri_sync *sync = tri_arena_sync(s->arena);
+    tri_claim claim;
+    const char *why = value_of(text);
+    if (!why)
+        return cli_usage("serve", "--poison is LABEL=WHY, with a label of at most %d bytes", TRI_LABEL_BYTES - 1);
+    int code = claim_region(s, "poison", text, &claim);
+    if (code != 0)
+        return code;
+    snprintf(cause.message, sizeof cause.message, "%s", why);
+    if (tri_sync_poison(sync, claim, &cause, &err) != TRI_OK || tri_sync_release(sync, claim, &err) != TRI_OK)
+        return cli_fail(&err);
+    return 0;
 }
 
 static int serve(struct serving *s, const char *name) {
@@ -156,6 +179,7 @@ static const struct option options[] = {{"region", required_argument, NULL, 'r'}
                                         {"file", required_argument, NULL, 'f'},
                                         {"readers", no_argument, NULL, 'R'},
                                         {"hold", required_argument, NULL, 'H'},
+                                        {"poison", required_argument, NULL, 'P'},
                                         {"help", no_argument, NULL, 'h'},
                                         {0}};
 
@@ -197,6 +221,7 @@ int cmd_serve(int argc, char **argv) {
         code = c == 'r'   ? region_option(&s, optarg)
                : c == 'f' ? file_option(&s, optarg)
                : c == 'H' ? hold_option(&s, optarg)
+               : c == 'P' ? poison_option(&s, optarg)
                           : 0;
     if (code == 0)
         code = serve(&s, name);
