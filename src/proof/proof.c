@@ -151,7 +151,7 @@ const char *tri_toucher_name(enum tri_toucher toucher) {
     return (unsigned)toucher < sizeof names / sizeof *names ? names[toucher] : "unknown";
 }
 
-/* A host stage is a function of this library. Where that calls memcpy (the last pixels of a row pass through a register),
+/* A host stage is a function of this library. Where that calls memcpy, as for the last pixels of a row,
  * it is no copy that the ledger does not have: payload is copied in the ledger's file only, and a lint sees to it. */
 static bool is_copy(const struct trii_report *report, const struct trii_seen_line *line) {
     const struct trii_proof_step *step = &report->steps[line->step];
