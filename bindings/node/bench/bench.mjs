@@ -1,6 +1,6 @@
-// What the binding adds to the C library. C and JavaScript take turns, call by call: C in a process of its own that waits
-// in between; a ratio is the median of the pairs' quotients.
-//   TRIPOINT_LIB_DIR=…/build/src node bench/bench.mjs [webgpu|host [PAIRS]]
+// What the binding adds to the C library. C and JavaScript take turns, some calls each (the first of them warms the caches
+// that the other has used): C in a process of its own that waits in between. A ratio is the median of the turns' quotients.
+//   TRIPOINT_LIB_DIR=…/build/src node bench/bench.mjs [webgpu|host [TURNS]]
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -12,7 +12,8 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const lib = process.env.TRIPOINT_LIB_DIR ?? `${here}../../../build/src`;
 const include = process.env.TRIPOINT_INCLUDE_DIR ?? `${here}../../../include`;
 const pixels = process.argv[2] ?? 'webgpu';
-const pairs = Number(process.argv[3] ?? 101);
+const turns = Number(process.argv[3] ?? 31);
+const calls = 8; // a turn
 const [width, height] = [1920, 1080];
 
 const sorted = (list) => [...list].sort((a, b) => a - b);
@@ -33,15 +34,14 @@ async function inC(line) {
   return Number(value);
 }
 
-async function timed(call) {
-  const begin = now();
-  await call();
-  return now() - begin;
-}
-
-async function medianOf(calls, call) {
+/** Of `count` calls, after one that warms up. */
+async function medianOf(count, call) {
   const times = [];
-  for (let i = 0; i < calls; i++) times.push(await timed(call));
+  for (let i = -1; i < count; i++) {
+    const begin = now();
+    await call();
+    if (i >= 0) times.push(now() - begin);
+  }
   return median(times);
 }
 
@@ -76,38 +76,20 @@ const small = await compare(21, () => inC('execute 500'), () => medianOf(500, ()
 console.log(`executeZeroCopy, one stage of 8 × 8: ${us(median(small.js))}, C ${us(median(small.c))}, more by ` +
   us(median(small.js.map((js, i) => js - small.c[i]))));
 
-console.log(`processImage ${width} × ${height}, ${pixels}, ${pairs} pairs:`);
+console.log(`processImage ${width} × ${height}, ${pixels}, ${turns} turns of ${calls} calls:`);
 const pipeline = new ZeroCopyImagePipeline({ pixels });
 const photo = new ImageData(width, height);
 photo.data.forEach((_, i, data) => { data[i] = (i * 31) >> 3; });
 const reused = new ImageData(width, height);
-say('into memory used before', await compare(pairs, () => inC('reused'),
-  () => timed(() => pipeline.processImage(photo, { into: reused }))));
-say('into new memory', await compare(pairs, () => inC('fresh'), () => timed(() => pipeline.processImage(photo))));
+say('into memory used before', await compare(turns, () => inC(`reused ${calls}`),
+  () => medianOf(calls, () => pipeline.processImage(photo, { into: reused }))));
+say('into new memory', await compare(turns, () => inC(`fresh ${calls}`),
+  () => medianOf(calls, () => pipeline.processImage(photo))));
 const [inside, into] = [pipeline.createImageData(width, height), pipeline.createImageData(width, height)];
 inside.data.set(photo.data);
-say('in the arena, no copy', await compare(pairs, () => inC('reused'), () => timed(() => pipeline.processImage(inside, { into }))));
+say('in the arena, no copy', await compare(turns, () => inC(`reused ${calls}`),
+  () => medianOf(calls, () => pipeline.processImage(inside, { into }))));
 
-// How long the event loop is kept from its other work: the longest time between two of its turns, for each image.
-async function longestTurn(call) {
-  let [last, longest, running] = [now(), 0, true];
-  const turn = () => {
-    const time = now();
-    longest = Math.max(longest, time - last);
-    last = time;
-    if (running) setImmediate(turn);
-  };
-  setImmediate(turn);
-  await call();
-  running = false;
-  return longest;
-}
-for (const [what, call] of [['nothing but itself', () => new Promise((done) => { setTimeout(done, 10); })],
-  ['processImage', () => pipeline.processImage(photo, { into: reused })]]) {
-  const longest = [];
-  for (let i = 0; i < 31; i++) longest.push(await longestTurn(call));
-  console.log(`the event loop's longest turn, ${what}: ${us(median(longest))} (p95 ${us(at(longest, 0.95))})`);
-}
 arena.destroy();
 pipeline.arena.destroy();
 child.stdin.end();

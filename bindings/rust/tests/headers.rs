@@ -50,8 +50,29 @@ fn functions_and_structs_are_declared_as_in_the_header() {
     let error = header("error.h");
     for declaration in [
         "#define TRI_ERROR_MESSAGE_BYTES 480", "#define TRI_ERROR_NAME_BYTES 64", "typedef int32_t tri_status;",
-        "struct tri_error { tri_status status; int32_t engine_code;",
     ] {
         assert!(error.contains(declaration), "error.h no longer says: {declaration}");
     }
+    let members = |text: &str, name: &str| -> Vec<String> {
+        let body = text.split(&format!("struct {name} {{")).nth(1).expect(name).split('}').next().unwrap();
+        let bare = body.split("/**<").enumerate().map(|(i, part)| if i == 0 { part } else { part.split("*/").nth(1).unwrap() });
+        bare.collect::<String>().split(';').map(|m| m.trim().to_owned()).filter(|m| !m.is_empty()).collect()
+    };
+    assert_eq!(
+        members(&error, "tri_error"),
+        ["tri_status status", "int32_t engine_code", "char message[TRI_ERROR_MESSAGE_BYTES]",
+         "char engine[TRI_ERROR_NAME_BYTES]", "char stage[TRI_ERROR_NAME_BYTES]", "char region[TRI_ERROR_NAME_BYTES]"]
+    );
+    assert_eq!(members(&sync, "tri_wait"), ["uint64_t timeout_ns", "struct tri_cancel *cancel"]);
+}
+
+/// A new state or technology in the headers is one that the crate does not name.
+#[test]
+fn no_state_or_technology_is_left_out() {
+    let sync = header("sync.h");
+    let states = sync.split("enum tri_sync_state {").nth(1).unwrap().split('}').next().unwrap();
+    assert_eq!(states.matches("TRI_SYNC_").count(), 9, "{states}");
+    let common = header("common.h");
+    let technologies = common.split("enum tri_technology {").nth(1).unwrap().split('}').next().unwrap();
+    assert_eq!(technologies.matches("TRI_TECHNOLOGY_").count(), 4, "{technologies}");
 }
