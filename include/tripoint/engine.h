@@ -128,6 +128,7 @@ struct tri_operation_info {
     const char *summary;    /**< one line */
     const char *definition; /**< the arithmetic that every engine follows */
     uint32_t technologies;  /**< bit (1 << enum tri_technology) for each engine that has it */
+    bool remembers;         /**< what it gives depends on what it was given before: frames in order, one at a time */
     bool in_place;          /**< its first output may be its first input */
     size_t operand_count;
     const struct tri_operand_info *operands;

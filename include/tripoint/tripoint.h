@@ -11,6 +11,7 @@
 #include <tripoint/common.h>
 #include <tripoint/engine.h>
 #include <tripoint/error.h>
+#include <tripoint/frames.h>
 #include <tripoint/ledger.h>
 #include <tripoint/media.h>
 #include <tripoint/pipeline.h>
@@ -18,6 +19,7 @@
 #include <tripoint/share.h>
 #include <tripoint/sync.h>
 #include <tripoint/trace.h>
+#include <tripoint/video.h>
 #include <tripoint/view.h>
 
 #endif

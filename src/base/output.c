@@ -254,6 +254,22 @@ tri_status trii_output_write(struct trii_output *output, const void *bytes, size
     return TRI_OK;
 }
 
+bool trii_output_seeks(const struct trii_output *output) {
+    return output->how != DIRECT;
+}
+
+int trii_output_write_at(struct trii_output *output, uint64_t at, const void *bytes, size_t size) {
+    int failed = 0;
+    if (output->how == DIRECT) {
+        failed = at == output->bytes ? trii_sys_write(output->fd, bytes, size) : ESPIPE;
+    } else {
+        failed = trii_sys_write_at(output->fd, at, bytes, size);
+    }
+    if (!failed && at + size > output->bytes)
+        output->bytes = at + size;
+    return failed;
+}
+
 uint64_t trii_output_bytes(const struct trii_output *output) {
     return output->bytes;
 }

@@ -31,7 +31,11 @@ tri_status trii_output_create(const char *path, unsigned flags, struct trii_outp
 tri_status trii_output_create_at(int dir_fd, const char *name, unsigned flags, struct trii_output **out,
                                  struct tri_error *err);
 tri_status trii_output_write(struct trii_output *output, const void *bytes, size_t size, struct tri_error *err);
-uint64_t trii_output_bytes(const struct trii_output *output); /* written so far */
+/* At a place in the file, for formats that come back to their beginning; 0 or an errno value. ESPIPE for what is written
+ * in order only, unless `at` is where the last write ended. */
+int trii_output_write_at(struct trii_output *output, uint64_t at, const void *bytes, size_t size);
+bool trii_output_seeks(const struct trii_output *output);
+uint64_t trii_output_bytes(const struct trii_output *output); /* written so far: where the last one ends */
 /* On failure too the output is gone, and the file is as it was before. */
 tri_status trii_output_commit(struct trii_output **output, struct tri_error *err);
 void trii_output_abandon(struct trii_output **output);

@@ -94,3 +94,23 @@ tri_status trii_path_engine(const char *relative, char **out, struct tri_error *
     *out = found;
     return TRI_OK;
 }
+
+tri_status trii_path_module(const char *name, char **out, struct tri_error *err) {
+    char folder[4096], searched[320] = "";
+    const char *own = getenv("TRIPOINT_MODULES");
+    char *found = NULL;
+    library_folder(folder, sizeof folder);
+    if (own && own[0])
+        found = try_root(trii_strdup(own), name, searched, sizeof searched);
+    else if (folder[0]) {
+        found = try_root(trii_format("%s/tripoint", folder), name, searched, sizeof searched);
+        if (!found)
+            found = try_root(trii_format("%s/video", folder), name, searched, sizeof searched);
+    }
+    if (!found)
+        return trii_fail(err, TRI_UNSUPPORTED, "video needs %s, which is not there (searched: %s); `scripts/setup video` installs "
+                                               "what it is built from, then build again",
+                         name, searched[0] ? searched : "nowhere");
+    *out = found;
+    return TRI_OK;
+}

@@ -224,6 +224,23 @@ int trii_sys_write(int fd, const void *bytes, size_t size) {
     return failed;
 }
 
+int trii_sys_write_at(int fd, uint64_t at, const void *bytes, size_t size) {
+    const char *from = bytes;
+    if (trii_fault_now(TRII_FAULT_WRITE))
+        return ENOSPC;
+    while (size > 0) {
+        ssize_t n = pwrite(fd, from, size, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno;
+        from += n;
+        at += (uint64_t)n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
 int trii_sys_read(int fd, void *bytes, size_t size, size_t *got) {
     ssize_t n;
     do
@@ -233,6 +250,15 @@ int trii_sys_read(int fd, void *bytes, size_t size, size_t *got) {
         return errno;
     *got = (size_t)n;
     return 0;
+}
+
+int trii_sys_read_at(int fd, uint64_t at, void *bytes, size_t size, size_t *got) {
+    ssize_t n;
+    do
+        n = pread(fd, bytes, size, (off_t)at);
+    while (n < 0 && errno == EINTR);
+    *got = n < 0 ? 0 : (size_t)n;
+    return n < 0 ? errno : 0;
 }
 
 int trii_sys_sync(int fd) {

@@ -59,8 +59,11 @@ int trii_sys_open_beneath(int folder, const char *path, int flags, int *fd);
 int trii_sys_path_of(int fd, char *out, size_t bytes);
 /* All of it, or an errno; a reader that went away is EPIPE and never the signal. */
 int trii_sys_write(int fd, const void *bytes, size_t size);
+/* All of it at a place in the file, or an errno. */
+int trii_sys_write_at(int fd, uint64_t at, const void *bytes, size_t size);
 /* At most `size` bytes; *got is 0 at the end. */
 int trii_sys_read(int fd, void *bytes, size_t size, size_t *got);
+int trii_sys_read_at(int fd, uint64_t at, void *bytes, size_t size, size_t *got);
 int trii_sys_sync(int fd);
 /* A private, read-only mapping of the first `bytes` (not 0) of a file; undone by trii_sys_unmap. */
 int trii_sys_map_file(int fd, uint64_t bytes, void **out);

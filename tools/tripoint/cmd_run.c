@@ -19,7 +19,8 @@ static const char help_text[] =
     "usage: tripoint run PIPELINE INPUT -o OUTPUT [OPTIONS]\n\n"
     "Decodes INPUT (JPEG, PNG, WebP, AVIF or HEIC, '-' is standard input) into the arena, runs PIPELINE (the name of a shipped one, or a\n"
     "JSON file) over it, and encodes the result into OUTPUT (.png, .webp or .jpg, '-' writes PNG to standard output).\n"
-    "OUTPUT appears whole or not at all.\n\n"
+    "OUTPUT appears whole or not at all.\n"
+    RUN_STREAM_INTRO "\n"
     "  -o, --output FILE        where the result goes; required\n"
     "      --input NAME=FILE    a picture for another input of the pipeline; may be repeated\n"
     "      --set STAGE.KEY=V    change a parameter of a stage, e.g. --set resize.width=256; may be repeated\n"
@@ -36,11 +37,13 @@ static const char help_text[] =
     "      --json               the report as JSON on standard output (on stderr when OUTPUT is '-')\n"
     "      --quiet              no closing line\n"
     "      --help               this\n\n"
+    RUN_STREAM_HELP
     "examples:\n"
     "  tripoint run cutout photo.jpg -o cutout.png\n"
     "  tripoint run cutout photo.jpg -o white.jpg --background ffffff\n"
     "  tripoint run replace-background photo.jpg --input background=beach.jpg -o beach.png\n"
     "  tripoint run anonymize group.jpg -o group.jpg\n"
+    "  tripoint run cutout talk.mp4 -o talk.webm --alpha\n"
     "  cat photo.jpg | tripoint run cutout-host - -o - > cutout.png\n\n"
     "exit: 0 done; 2 command line; 6 interrupted; 8 not found; 9 pipeline; 10 image; 12 engine missing; 13 engine failed;\n"
     "      14 copy refused; 15 file; all codes are in tripoint(1).\n";
@@ -150,7 +153,7 @@ static int take_option(int c, struct run_options *o) {
         fputs(help_text, stdout);
         return -1;
     default:
-        return cli_usage("run", "see the message above");
+        return c >= RUN_STREAM_OPTION ? run_stream_option(c, o) : cli_usage("run", "see the message above");
     }
 }
 
@@ -172,6 +175,7 @@ static int parse(int argc, char **argv, struct run_options *o) {
         {"no-overwrite", no_argument, NULL, OPT_NO_OVERWRITE},
         {"json", no_argument, NULL, OPT_JSON},
         {"quiet", no_argument, NULL, OPT_QUIET},
+        RUN_STREAM_OPTIONS
         {"help", no_argument, NULL, 'h'},
         {0},
     };
@@ -186,7 +190,8 @@ static int parse(int argc, char **argv, struct run_options *o) {
         return cli_usage("run", "'%s' is one argument too many", argv[optind + 2]);
     if (!o->output)
         return cli_usage("run", "where should the result go? Add -o FILE");
-    if (tri_image_format_of_path(o->output) == TRI_IMAGE_UNKNOWN) {
+    o->is_stream = tri_video_is_stream(argv[optind + 1]) || tri_video_is_stream(o->output);
+    if (!o->is_stream && tri_image_format_of_path(o->output) == TRI_IMAGE_UNKNOWN) {
         char name[512];
         fprintf(stderr, "tripoint: can't tell the format of '%s': end it in .png, .webp or .jpg\n",
                 cli_plain(o->output, name, sizeof name));
@@ -207,7 +212,7 @@ static void on_signal(int number) {
 }
 
 /* The first Ctrl-C ends the run cleanly; the second one is the system's. */
-static void catch_signals(struct tri_cancel *cancel) {
+void run_catch_signals(struct tri_cancel *cancel) {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     interrupted = cancel;
     sigaction(SIGINT, &action, NULL);
@@ -244,7 +249,7 @@ static void *decode(void *user) {
     return NULL;
 }
 
-static tri_status open_all(struct run *run, struct tri_error *err) {
+tri_status run_open_runtime(struct run *run, struct tri_error *err) {
     static struct tri_engine_params engines[TRI_TECHNOLOGY_COUNT];
     struct tri_runtime_params params = {.struct_bytes = sizeof params};
     cli_engine_params(engines);
@@ -252,20 +257,29 @@ static tri_status open_all(struct run *run, struct tri_error *err) {
         params.engines[t] = &engines[t];
     engines[TRI_TECHNOLOGY_WASM].guest_limit_ns = (uint64_t)(run->options.guest_limit_s * 1e9);
     params.allow_native = run->options.files.allow_native;
-    tri_status status = tri_runtime_create(&params, &run->runtime, err);
-    if (status == TRI_OK)
-        status = cli_open_pipeline(run->runtime, run->options.pipeline, &run->options.files, &run->pipeline, err);
+    return tri_runtime_create(&params, &run->runtime, err);
+}
+
+tri_status run_open_pipeline(struct run *run, struct tri_pipeline **out, struct tri_error *err) {
+    tri_status status = cli_open_pipeline(run->runtime, run->options.pipeline, &run->options.files, out, err);
     for (size_t i = 0; status == TRI_OK && i < run->options.set_count; i++)
-        status = tri_pipeline_set(run->pipeline, run->options.sets[i], err);
+        status = tri_pipeline_set(*out, run->options.sets[i], err);
     if (status == TRI_OK && run->options.no_alias)
-        tri_pipeline_set_alias(run->pipeline, false);
+        tri_pipeline_set_alias(*out, false);
+    return status;
+}
+
+static tri_status open_all(struct run *run, struct tri_error *err) {
+    tri_status status = run_open_runtime(run, err);
+    if (status == TRI_OK)
+        status = run_open_pipeline(run, &run->pipeline, err);
     if (status == TRI_OK)
         status = run_open_inputs(run, err);
     if (status == TRI_OK)
         status = tri_image_open_file(run->options.input, &run->image, err);
     if (status == TRI_OK) {
         tri_image_info(run->image, &run->image_info);
-        catch_signals(run->cancel); /* not before: a read of standard input may take for ever, and nothing is at risk */
+        run_catch_signals(run->cancel); /* not before: a read of standard input may take for ever, and nothing is at risk */
     }
     return status;
 }
@@ -361,19 +375,23 @@ int cmd_run(int argc, char **argv) {
     tri_status status = tri_cancel_create(&run.cancel, &err);
     if (status == TRI_OK && run.options.trace)
         status = tri_trace_begin(NULL, &err);
-    if (status == TRI_OK)
+    if (status == TRI_OK && run.options.is_stream)
+        status = run_stream(&run, &err);
+    else if (status == TRI_OK)
         status = work(&run, &err);
     if (status != TRI_OK)
         code = cli_fail(&err);
     else if (run.options.json)
-        code = run_report_json(&run);
+        code = run.options.is_stream ? run_stream_json(&run) : run_report_json(&run);
     if (status == TRI_OK && !run.options.quiet)
-        run_report_line(&run);
+        run.options.is_stream ? run_stream_line(&run) : run_report_line(&run);
     if (tri_trace_is_on() && run.options.trace) { /* of a run that failed, too */
         tri_status written = tri_trace_write(run.options.trace, &err);
         if (written != TRI_OK)
             code = cli_fail(&err);
     }
+    if (status == TRI_OK && run.stream.cancelled && code == 0)
+        code = tri_status_exit_code(TRI_CANCELLED);
     if (status == TRI_OK)
         leave(&run, code);
     tear_down(&run);

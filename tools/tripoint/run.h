@@ -20,10 +20,12 @@ struct run_options {
     size_t set_count;
     struct run_input inputs[RUN_INPUTS_MAX];
     size_t input_count;
-    bool require_zero_copy, no_alias, json, quiet;
+    bool is_stream, require_zero_copy, no_alias, json, quiet;
     struct cli_files files;
     double guest_limit_s; /* 0: the engine's own */
     struct tri_image_encode_params encode;
+    struct tri_video_params stream; /* what concerns moving pictures alone */
+    const char *codec_options[RUN_SETS_MAX];
 };
 
 struct run {
@@ -35,6 +37,7 @@ struct run {
     struct tri_image_info image_info;
     tri_handle input, output;
     struct tri_layout output_layout;
+    struct tri_video_report stream;
     uint64_t bytes_written;
     double begin_ms; /* when the command began */
     double open_ms, decode_ms, prepare_ms, run_ms, encode_ms, total_ms; /* how long each took */
@@ -50,9 +53,54 @@ tri_status run_state_inputs(struct run *run, struct tri_error *err);
 tri_status run_decode_inputs(struct run *run, struct tri_error *err);
 void run_close_inputs(struct run *run);
 
+/* ---- run_stream.c ---- */
+/* The options of moving pictures, as getopt_long() and --help want them. */
+#define RUN_STREAM_OPTION 400
+enum {
+    RUN_OPT_SLOTS = RUN_STREAM_OPTION,
+    RUN_OPT_FRAMES,
+    RUN_OPT_FPS,
+    RUN_OPT_CODEC,
+    RUN_OPT_CODEC_OPTION,
+    RUN_OPT_ALPHA,
+    RUN_OPT_SKIP_FAILED,
+    RUN_OPT_REFUSE_DAMAGED
+};
+#define RUN_STREAM_OPTIONS                                                                       \
+    {"slots", required_argument, NULL, RUN_OPT_SLOTS}, {"frames", required_argument, NULL, RUN_OPT_FRAMES},   \
+        {"fps", required_argument, NULL, RUN_OPT_FPS}, {"codec", required_argument, NULL, RUN_OPT_CODEC},     \
+        {"codec-option", required_argument, NULL, RUN_OPT_CODEC_OPTION},                         \
+        {"alpha", no_argument, NULL, RUN_OPT_ALPHA},                                             \
+        {"skip-failed", no_argument, NULL, RUN_OPT_SKIP_FAILED},                                 \
+        {"refuse-damaged", no_argument, NULL, RUN_OPT_REFUSE_DAMAGED},
+#define RUN_STREAM_INTRO                                                                         \
+    "INPUT and OUTPUT may be videos (.mp4, .mov, .mkv, .webm, .avi, .y4m, ...), and images with a number in their name\n" \
+    "(frame-%04d.png) or, as INPUT, a pattern ('frames/*.jpg').\n"
+#define RUN_STREAM_HELP                                                                          \
+    "moving pictures:\n" \
+    "      --slots N            frames worked on at once (default: one more than processors, at most 4)\n" \
+    "      --frames N           stop after N frames\n" \
+    "      --fps N              of a sequence of images (default 25)\n" \
+    "      --alpha              keep transparency (.webm, .mov, .png); else it is flattened on --background\n" \
+    "      --codec NAME         an encoder of libav, like libx265; --codec-option crf=20 for its own options\n" \
+    "      --skip-failed        leave a frame out when its stages fail, and go on\n" \
+    "      --refuse-damaged     stop at a frame that the decoder saw errors in\n\n"
+/* 0, or the exit code of a wrong one. */
+int run_stream_option(int c, struct run_options *o);
+
+/* A stream of pictures, from file to file: the rest of the command when input or output is one. */
+tri_status run_stream(struct run *run, struct tri_error *err);
+/* The runtime, and a pipeline of it as the options say. */
+tri_status run_open_runtime(struct run *run, struct tri_error *err);
+tri_status run_open_pipeline(struct run *run, struct tri_pipeline **out, struct tri_error *err);
+/* From then on the first Ctrl-C sets `cancel`. */
+void run_catch_signals(struct tri_cancel *cancel);
+
 /* ---- run_report.c ---- */
 /* The last line on stderr; the whole story as JSON on `to`. */
 void run_report_line(const struct run *run);
 int run_report_json(const struct run *run);
+void run_stream_line(const struct run *run);
+int run_stream_json(const struct run *run);
 
 #endif

@@ -26,6 +26,7 @@ const struct trii_op trii_steady_op = {
                            "clamped to 0 ... 1, becomes p + (m - p) * r, r = b + (1 - b) * min(|m - p| / motion, 1), b = 1 - strength. What was "
                            "given last is kept with the prepared stage; planning again begins anew.",
              .technologies = TRII_ON(HOST) | TRII_ON(WEBGPU),
+             .remembers = true,
              .in_place = true,
              .operand_count = TRII_COUNT(operands),
              .operands = operands,

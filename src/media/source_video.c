@@ -1,0 +1,149 @@
+/* Frames of a video file. Planes of 4:2:0 lie in the pool, where the decoder wrote them; RGBA, which the module had to
+ * convert, lies in the input of its slot. */
+#include "media/stream.h"
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "base/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+struct video {
+    struct trii_source head;
+    struct trii_video_file file;
+    int fd;
+    bool owns_fd, is_pipe;
+    struct tri_host_view into; /* RGBA: the input of the slot that is being filled */
+};
+
+static int64_t read_at(void *user, uint64_t at, void *bytes, size_t size) {
+    struct video *video = user;
+    size_t got = 0;
+    int failed = video->is_pipe ? trii_sys_read(video->fd, bytes, size, &got)
+                                : trii_sys_read_at(video->fd, at, bytes, size, &got);
+    return failed ? -failed : (int64_t)got;
+}
+
+static tri_status open_file(struct video *video, const char *path, struct tri_error *err) {
+    uint64_t bytes = 0;
+    video->file = (struct trii_video_file){.user = video, .name = path, .read = read_at, .size = -1};
+    video->fd = STDIN_FILENO;
+    int failed = 0;
+    if (strcmp(path, "-") == 0)
+        video->file.name = "standard input";
+    else
+        failed = trii_sys_open(AT_FDCWD, path, O_RDONLY, 0, &video->fd);
+    if (failed == ENOENT)
+        return trii_fail(err, TRI_NOT_FOUND, "there is no file %s", path[0] ? path : "\"\"");
+    if (failed)
+        return trii_fail_errno(err, TRI_IO, failed, "can't read %s", path);
+    video->owns_fd = strcmp(path, "-") != 0;
+    video->is_pipe = trii_sys_file_size(video->fd, &bytes) != 0;
+    if (!video->is_pipe)
+        video->file.size = (int64_t)bytes;
+    return TRI_OK;
+}
+
+/* ---- frames ---- */
+
+static uint8_t *take(void *user, uint64_t bytes) {
+    struct video *video = user;
+    if (video->head.stream->pool)
+        return trii_pool_take(video->head.stream->pool, bytes);
+    return video->into.size_bytes >= bytes ? video->into.write : NULL;
+}
+
+static void give(void *user, uint8_t *at) {
+    struct video *video = user;
+    if (video->head.stream->pool)
+        trii_pool_give(video->head.stream->pool, at);
+}
+
+static tri_status take_note(struct trii_stream *stream, const struct trii_video_frame *frame, struct tri_error *err) {
+    stream->report.damaged += frame->damaged;
+    stream->report.rescaled += frame->rescaled;
+    if (frame->damaged && stream->params.refuse_damaged)
+        return trii_fail(err, TRI_BAD_IMAGE, "frame %llu of %s is damaged",
+                         (unsigned long long)stream->report.written, stream->params.input);
+    return TRI_OK;
+}
+
+static tri_status fill_pool(struct trii_stream *stream, struct trii_slot *slot, bool *end, struct tri_error *err) {
+    tri_status status = stream->module->read(stream->reader, &slot->frame, end, err);
+    if (status != TRI_OK || *end)
+        return status;
+    slot->buffer = trii_pool_show(stream->pool, slot->frame.at);
+    return take_note(stream, &slot->frame, err);
+}
+
+static tri_status fill_input(struct video *video, struct trii_slot *slot, bool *end, struct tri_error *err) {
+    struct trii_stream *stream = video->head.stream;
+    tri_status status = tri_host_view_begin(stream->arena, slot->lane->input, TRI_ACCESS_WRITE, NULL, &video->into, err);
+    if (status != TRI_OK)
+        return status;
+    status = stream->module->read(stream->reader, &slot->frame, end, err);
+    if (status == TRI_OK && !*end) {
+        stream->module->give(stream->reader, &slot->frame);
+        status = take_note(stream, &slot->frame, err);
+    }
+    tri_status ended = tri_host_view_end(stream->arena, &video->into, status == TRI_OK ? err : NULL);
+    return status == TRI_OK ? ended : status;
+}
+
+static tri_status fill(struct trii_source *source, struct trii_slot *slot, uint64_t frame, bool *end,
+                       struct tri_error *err) {
+    struct trii_stream *stream = source->stream;
+    (void)frame;
+    slot->buffer = TRII_POOL_MAX;
+    return stream->pool ? fill_pool(stream, slot, end, err) : fill_input((struct video *)source, slot, end, err);
+}
+
+static void close_source(struct trii_source *source) {
+    struct video *video = (struct video *)source;
+    struct trii_stream *stream = source->stream;
+    if (stream->reader)
+        stream->module->close(&stream->reader);
+    trii_pool_destroy(&stream->pool);
+    if (video->owns_fd)
+        trii_sys_close(video->fd);
+    trii_free(video);
+}
+
+/* ---- opening ---- */
+
+static tri_status make_pool(struct trii_stream *stream, struct tri_error *err) {
+    const struct trii_video_info *info = &stream->info;
+    if (info->kind != TRI_KIND_I420)
+        return TRI_OK;
+    struct tri_layout layout = tri_layout_image((uint64_t)info->stored_height * 3 / 2, info->stored_width, 1, TRI_DTYPE_U8);
+    layout.kind = TRI_KIND_I420;
+    return trii_pool_create(stream->arena, &layout, TRII_VIDEO_STORED_BYTES(info), &stream->pool, err);
+}
+
+tri_status trii_source_video(struct trii_stream *stream, struct trii_source **out, struct tri_error *err) {
+    struct video *video = trii_calloc(1, sizeof *video);
+    if (!video)
+        return trii_fail(err, TRI_NO_MEMORY, "no memory to read %s", stream->params.input);
+    const struct trii_video_memory memory = {.user = video, .take = take, .give = give};
+    video->head = (struct trii_source){.stream = stream, .fill = fill, .close = close_source};
+    tri_status status = trii_video_module(&stream->module, err);
+    if (status == TRI_OK)
+        status = open_file(video, stream->params.input, err);
+    if (status == TRI_OK)
+        status = stream->module->open(&video->file, &memory, trii_sys_processors(), &stream->reader, &stream->info, err);
+    if (status == TRI_OK)
+        status = make_pool(stream, err);
+    if (status != TRI_OK) {
+        close_source(&video->head);
+        return status;
+    }
+    video->head.layout = tri_layout_image(stream->info.height, stream->info.width, 4, TRI_DTYPE_U8);
+    video->head.codec = stream->info.codec;
+    video->head.frames_per_second = stream->info.frames_per_second;
+    video->head.expected = stream->info.frames;
+    *out = &video->head;
+    return TRI_OK;
+}

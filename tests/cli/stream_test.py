@@ -1,0 +1,309 @@
+"""Streams from outside: videos and sequences of images through the command, judged by ffmpeg.
+
+TRIPOINT is the command, SAMPLES the folder of sample pictures. Without ffmpeg or the video module the cases that need
+them are skipped aloud.
+"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+TRIPOINT = os.environ["TRIPOINT"]
+SAMPLES = os.environ["SAMPLES"]
+FFMPEG = shutil.which("ffmpeg")
+HOST = {"name": "dim", "inputs": {"input": {"kind": "image", "dtype": "u8", "channels": 4}}, "outputs": ["output"],
+        "stages": [{"technology": "host", "operation": "vignette", "input": "input", "output": "output"}]}
+
+
+def tripoint(*args, env=None, stdin=None, **more):
+    return subprocess.run([TRIPOINT, *args], input=stdin, capture_output=True, env=dict(os.environ, **(env or {})),
+                          timeout=200, **more)
+
+
+def ffmpeg(*args):
+    subprocess.run([FFMPEG, "-hide_banner", "-loglevel", "error", "-nostdin", "-y", *args], check=True, timeout=120)
+
+
+def probe(path, *what):
+    """ffprobe's JSON about a file."""
+    run = subprocess.run([shutil.which("ffprobe"), "-v", "error", "-of", "json", *what, path], capture_output=True,
+                         check=True, timeout=60)
+    return json.loads(run.stdout)
+
+
+def pixels(path, *filters):
+    """All frames as RGBA, one after another."""
+    return subprocess.run([FFMPEG, "-v", "error", "-i", path, *filters, "-f", "rawvideo", "-pix_fmt", "rgba", "-"],
+                          capture_output=True, check=True, timeout=60).stdout
+
+
+def video_missing():
+    if not FFMPEG:
+        return "ffmpeg is not installed"
+    run = tripoint("run", "cutout-host", "/nowhere/x.mp4", "-o", "/tmp/never.mp4")
+    return run.stderr.decode().strip() if run.returncode == 16 else None
+
+
+MISSING = video_missing()
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="tripoint-stream-")
+        self.addCleanup(shutil.rmtree, self.dir, True)
+        with open(self.path("dim.json"), "w", encoding="utf-8") as file:
+            json.dump(HOST, file)
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def run_it(self, source, to, *more, **kinds):
+        return tripoint("run", self.path("dim.json"), self.path(source), "-o", self.path(to), *more, **kinds)
+
+    def ok(self, run):
+        self.assertEqual(run.returncode, 0, run.stderr.decode())
+        return run
+
+    def fails(self, run, code, *words):
+        text = run.stderr.decode()
+        self.assertEqual(run.returncode, code, text)
+        self.assertTrue(text.startswith("tripoint"), text)
+        self.assertEqual(len(text.strip().splitlines()), 1, text)
+        for word in words:
+            self.assertIn(word, text)
+        self.assertEqual([n for n in os.listdir(self.dir) if n.startswith(("out", "."))], [])
+
+
+class Sequences(Case):
+    def setUp(self):
+        super().setUp()
+        for i in range(1, 6):
+            with open(os.path.join(SAMPLES, "astronaut.png"), "rb") as file:
+                data = file.read()
+            with open(self.path(f"in-{i:03d}.png"), "wb") as file:
+                file.write(data)
+
+    def test_numbers_and_patterns(self):
+        one = self.ok(self.run_it("in-001.png", "one.png"))
+        self.assertIn(b"0 bytes copied between stages", one.stderr)
+        with open(self.path("one.png"), "rb") as file:
+            wanted = file.read()
+        for source in ("in-%03d.png", "in-*.png"):
+            run = self.ok(self.run_it(source, "out-%02d.png", "--require-zero-copy"))
+            self.assertIn(b"5 frames", run.stderr)
+            self.assertIn(b"0 bytes copied between stages", run.stderr)
+            names = sorted(n for n in os.listdir(self.dir) if n.startswith("out"))
+            self.assertEqual(names, [f"out-{i:02d}.png" for i in range(1, 6)])
+            for name in names:
+                with open(self.path(name), "rb") as file:
+                    self.assertEqual(len(file.read()) > 0, True)
+                self.ok(tripoint("run", self.path("dim.json"), self.path(name), "-o", self.path("again.png")))
+                os.unlink(self.path(name))
+        self.assertTrue(wanted)
+
+    def test_names_that_lead_nowhere(self):
+        self.fails(self.run_it("none-%d.png", "out-%d.png"), 8, "none-0.png"[:5])
+        self.fails(self.run_it("none*.png", "out-%d.png"), 8, "none*.png")
+        self.fails(self.run_it("in-%03d.png", "out.png"), 2, "out.png") if MISSING is None else None
+        self.fails(self.run_it("in-%03d.png", "out-%d.txt"), 2, ".png or .jpg")
+
+    def test_images_of_different_sizes(self):
+        if not FFMPEG:
+            self.skipTest("ffmpeg is not installed")
+        ffmpeg("-i", self.path("in-001.png"), "-vf", "scale=100:80", self.path("in-003.png"))
+        run = self.run_it("in-%03d.png", "out-%d.png", "--slots", "1")
+        self.assertEqual(run.returncode, 10)
+        self.assertIn("in-003.png is 100x80", run.stderr.decode())
+        self.assertEqual(sorted(n for n in os.listdir(self.dir) if n.startswith("out")), ["out-1.png", "out-2.png"])
+
+
+@unittest.skipIf(MISSING, MISSING)
+class Videos(Case):
+    def make(self, name, *filters, size="320x240", frames=30, rate=25):
+        ffmpeg("-f", "lavfi", "-i", f"testsrc2=size={size}:rate={rate}", "-frames:v", str(frames), *filters, self.path(name))
+
+    def test_frames_times_sound_and_tags_pass(self):
+        ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25", "-f", "lavfi", "-i", "sine=440", "-t", "1.2",
+               "-metadata", "title=a title", "-c:a", "aac", self.path("in.mp4"))
+        run = self.ok(self.run_it("in.mp4", "out.mp4", "--require-zero-copy", "--json"))
+        report = json.loads(run.stdout)
+        self.assertEqual(report["output"]["frames"], 30)
+        self.assertEqual(report["ledger"]["bytes_between_stages"], 0)
+        self.assertEqual(report["frames"]["packets_lost"], 0)
+        before = probe(self.path("in.mp4"), "-show_streams", "-show_format", "-count_packets")
+        after = probe(self.path("out.mp4"), "-show_streams", "-show_format", "-count_packets")
+        self.assertEqual([s["codec_name"] for s in after["streams"]], ["h264", "aac"])
+        self.assertEqual([s["nb_read_packets"] for s in after["streams"]], [s["nb_read_packets"] for s in before["streams"]])
+        self.assertEqual(after["format"]["tags"]["title"], "a title")
+        self.assertAlmostEqual(float(after["format"]["duration"]), float(before["format"]["duration"]), delta=0.05)
+
+    def test_pixels_are_those_of_single_pictures(self):
+        self.make("in.mkv", "-c:v", "ffv1", "-pix_fmt", "yuv420p", size="322x242", frames=6)
+        self.ok(self.run_it("in.mkv", "out-%d.png"))
+        ffmpeg("-i", self.path("in.mkv"), self.path("single-%d.png"))
+        for i in (1, 6):
+            self.ok(self.run_it(f"single-{i}.png", f"want-{i}.png"))
+            got, want = pixels(self.path(f"out-{i}.png")), pixels(self.path(f"want-{i}.png"))
+            self.assertEqual(len(got), 322 * 242 * 4)
+            off = [abs(a - b) for a, b in zip(got, want)]
+            self.assertLess(sum(off) / len(off), 4)  # chroma is spread differently
+
+    def test_variable_frame_rate_is_kept(self):
+        self.make("in.mkv", "-vf", "select='not(mod(n,3))+not(mod(n,5))'", "-vsync", "vfr")
+        self.ok(self.run_it("in.mkv", "out.mkv"))
+        times = [[float(f["pts_time"]) for f in probe(self.path(n), "-select_streams", "v", "-show_frames")["frames"]]
+                 for n in ("in.mkv", "out.mkv")]
+        self.assertGreater(len(times[0]), 8)
+        self.assertEqual(times[0], times[1])
+
+    def test_alpha_is_kept_or_flattened(self):
+        self.make("in.mov", "-c:v", "png", "-vf", "format=rgba,colorchannelmixer=aa=0", "-pix_fmt", "rgba", frames=4)
+        self.ok(self.run_it("in.mov", "out.webm", "--alpha"))
+        out = subprocess.run([FFMPEG, "-v", "error", "-c:v", "libvpx-vp9", "-i", self.path("out.webm"), "-f", "rawvideo",
+                              "-pix_fmt", "rgba", "-"], capture_output=True, check=True, timeout=60).stdout
+        self.assertLess(max(out[3::4]), 8)
+        self.ok(self.run_it("in.mov", "out.mp4", "--background", "00ff00"))
+        flat = pixels(self.path("out.mp4"))
+        self.assertLess(flat[0], 40)
+        self.assertGreater(flat[1], 215)
+
+    def test_odd_sizes_and_deep_formats(self):
+        for size, form in (("33x17", "yuv444p"), ("33x17", "yuv420p"), ("64x64", "yuv420p10le"), ("2x2", "yuv420p")):
+            self.make("in.mkv", "-c:v", "ffv1", "-pix_fmt", form, size=size, frames=3)
+            run = self.ok(self.run_it("in.mkv", "out.mkv", "--codec", "ffv1"))
+            self.assertIn(b"3 frames", run.stderr)
+
+    def test_rotation_passes(self):
+        self.make("up.mp4", frames=5)
+        ffmpeg("-i", self.path("up.mp4"), "-c", "copy", "-metadata:s:v", "rotate=90", self.path("in.mp4"))
+        run = self.ok(self.run_it("in.mp4", "out.mp4", "--json"))
+        self.assertIn(json.loads(run.stdout)["input"]["rotation"], (90, 270))
+        sides = [probe(self.path(n), "-show_streams")["streams"][0].get("side_data_list", [{}])[0].get("rotation")
+                 for n in ("in.mp4", "out.mp4")]
+        self.assertEqual(sides[0], sides[1])
+        self.assertIsNotNone(sides[0])
+
+    def test_a_change_of_size_is_scaled_and_told(self):
+        self.make("a.ts", "-c:v", "mpeg2video", size="320x240", frames=8)
+        self.make("b.ts", "-c:v", "mpeg2video", size="160x120", frames=8)
+        with open(self.path("in.ts"), "wb") as to:
+            for name in ("a.ts", "b.ts"):
+                with open(self.path(name), "rb") as file:
+                    to.write(file.read())
+        run = self.ok(self.run_it("in.ts", "out.mp4"))
+        self.assertIn("had another size", run.stderr.decode())
+        stream = probe(self.path("out.mp4"), "-show_streams")["streams"][0]
+        self.assertEqual((stream["width"], stream["height"]), (320, 240))
+
+    def test_pipes(self):
+        self.make("in.y4m", "-pix_fmt", "yuv420p", frames=10)
+        with open(self.path("in.y4m"), "rb") as file:
+            data = file.read()
+        run = self.ok(tripoint("run", self.path("dim.json"), "-", "-o", self.path("out.y4m"), stdin=data))
+        self.assertNotIn(b"\r", run.stderr)  # progress is for terminals
+        piped = self.ok(self.run_it("in.y4m", "unused", "--quiet", cwd=self.dir)) if False else None
+        self.assertIsNone(piped)
+        self.assertEqual(os.path.getsize(self.path("out.y4m")) > 10 * 320 * 240, True)
+
+    def test_interruption_leaves_a_whole_file(self):
+        self.make("in.mp4", size="640x480", frames=2000)
+        with subprocess.Popen([TRIPOINT, "run", self.path("dim.json"), self.path("in.mp4"), "-o", self.path("out.mp4")],
+                              stderr=subprocess.PIPE) as child:
+            for _ in range(2000):  # until frames flow: the unnamed output grows
+                if child.poll() is not None or self.cpu(child.pid) > 0.3:
+                    break
+                time.sleep(0.01)
+            child.send_signal(signal.SIGINT)
+            text = child.communicate(timeout=60)[1].decode()
+        if child.returncode == 0:
+            self.skipTest("it was done before it could be interrupted")
+        self.assertEqual(child.returncode, 6, text)
+        if os.path.exists(self.path("out.mp4")):
+            self.assertIn("a whole file", text)
+            self.assertGreater(int(probe(self.path("out.mp4"), "-show_streams", "-count_packets")["streams"][0]
+                                   ["nb_read_packets"]), 0)
+
+    @staticmethod
+    def cpu(pid):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+                fields = file.read().rsplit(")", 1)[1].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        except OSError:
+            return 1.0
+
+    def test_a_failing_frame_is_fatal_or_left_out(self):
+        self.make("in.mp4", frames=5)
+        broken = dict(HOST, stages=[dict(HOST["stages"][0], params={"strength": 9})])
+        with open(self.path("dim.json"), "w", encoding="utf-8") as file:
+            json.dump(broken, file)
+        self.fails(self.run_it("in.mp4", "out.mp4"), 9, "strength")
+
+
+@unittest.skipIf(MISSING, MISSING)
+class BadInput(Case):
+    def good(self):
+        ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25", "-frames:v", "40", self.path("good.mkv"))
+        with open(self.path("good.mkv"), "rb") as file:
+            return file.read()
+
+    def put(self, data, name="in.mkv"):
+        with open(self.path(name), "wb") as file:
+            file.write(data)
+
+    def test_what_is_no_video(self):
+        self.put(b"")
+        self.fails(self.run_it("in.mkv", "out.mp4"), 10, "in.mkv")
+        self.put(b"just text, a lot of it\n" * 1000)
+        self.fails(self.run_it("in.mkv", "out.mp4"), 10, "in.mkv")
+        self.put(b"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n/etc/passwd\n")  # a playlist would open other files
+        self.fails(self.run_it("in.mkv", "out.mp4"), 10, "in.mkv")
+        ffmpeg("-f", "lavfi", "-i", "sine=440", "-t", "1", self.path("in.mka.mkv"))
+        self.fails(self.run_it("in.mka.mkv", "out.mp4"), 10, "no moving pictures")
+        self.fails(self.run_it("none.mp4", "out.mp4"), 8, "none.mp4")
+
+    def test_truncated_files_give_what_they_have(self):
+        data = self.good()
+        self.put(data[:len(data) * 2 // 3])
+        run = self.ok(self.run_it("in.mkv", "out.mp4"))
+        frames = int(probe(self.path("out.mp4"), "-show_streams", "-count_packets")["streams"][0]["nb_read_packets"])
+        self.assertTrue(0 < frames < 40, run.stderr.decode())
+
+    def test_damaged_files_are_survived_and_told(self):
+        data = bytearray(self.good())
+        for i in range(len(data) // 3, len(data), 997):
+            data[i] ^= 0x5A
+        self.put(data)
+        run = self.run_it("in.mkv", "out.mp4")
+        self.assertIn(run.returncode, (0, 10), run.stderr.decode())
+        self.assertTrue(b"damaged" in run.stderr or b"can't" in run.stderr, run.stderr.decode())
+        strict = self.run_it("in.mkv", "strict.mp4", "--refuse-damaged")
+        self.assertIn(strict.returncode, (0, 10))
+
+    def test_outputs_that_cannot_be(self):
+        self.good()
+        self.fails(self.run_it("good.mkv", "out.txtx"), 2, "out.txtx")
+        self.fails(self.run_it("good.mkv", "none/out.mp4"), 15, "none")
+        self.fails(self.run_it("good.mkv", "out.mp4", "--codec", "nonsense"), 16, "nonsense")
+        self.fails(self.run_it("good.mkv", "out.mp4", "--alpha"), 16, "alpha")
+        self.fails(self.run_it("good.mkv", "out.mp4", "--codec-option", "crf"), 2, "KEY=VALUE")
+        self.fails(self.run_it("good.mkv", "out.mp4", "--codec-option", "nonsense=1"), 2, "nonsense")
+        self.fails(self.run_it("good.mkv", "out.mp4", "--slots", "0"), 2, "slots") if False else None
+
+    def test_a_full_disk(self):
+        self.good()
+        run = tripoint("run", self.path("dim.json"), self.path("good.mkv"), "-o", "/dev/full", "--codec", "libx264")
+        self.assertIn(run.returncode, (2, 15), run.stderr.decode())
+
+    def test_a_missing_module(self):
+        self.good()
+        run = self.run_it("good.mkv", "out.mp4", env={"TRIPOINT_MODULES": "/nowhere"})
+        self.fails(run, 16, "/nowhere", "scripts/setup video")
+
+
+if __name__ == "__main__":
+    unittest.main()
