@@ -5,8 +5,8 @@
 struct trii_planes trii_planes_of(uint8_t *bytes, struct trii_size size, bool interleaved) {
     const size_t luma = (size_t)size.width * size.height;
     if (interleaved)
-        return (struct trii_planes){bytes, bytes + luma, bytes + luma + 1, 2};
-    return (struct trii_planes){bytes, bytes + luma, bytes + luma + luma / 4, 1};
+        return (struct trii_planes){bytes, bytes + luma, bytes + luma + 1, 2, size.width};
+    return (struct trii_planes){bytes, bytes + luma, bytes + luma + luma / 4, 1, size.width};
 }
 
 /* ---- numbers ---- */
@@ -63,7 +63,7 @@ void trii_yuv_to_rows(const uint8_t *rgba, size_t width, size_t begin, const str
 static void to(const uint8_t *rgba, struct trii_size size, const struct trii_planes *planes,
                const struct trii_to_yuv *numbers) {
     for (size_t pair = 0; pair < size.height / 2; pair++) {
-        const struct trii_planes rows = trii_planes_at(planes, size.width, pair);
+        const struct trii_planes rows = trii_planes_at(planes, pair);
         trii_yuv_to_rows(rgba + pair * 2 * size.width * 4, size.width, 0, &rows, numbers);
     }
 }
@@ -74,11 +74,11 @@ static uint8_t held(float v) {
     return (uint8_t)trii_minf(trii_maxf(v + 0.5f, 0.0f), 255.0f);
 }
 
-void trii_yuv_from_rows(const struct trii_planes *rows, size_t width, size_t begin, uint8_t *rgba,
+void trii_yuv_from_rows(const struct trii_planes *rows, size_t width, size_t count, size_t begin, uint8_t *rgba,
                         const struct trii_from_yuv *numbers) {
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < count; i++)
         for (size_t x = begin; x < width; x++) {
-            const float y = ((float)rows->y[i * width + x] - numbers->offset) * numbers->gain;
+            const float y = ((float)rows->y[i * rows->width + x] - numbers->offset) * numbers->gain;
             const float u = (float)rows->u[x / 2 * rows->step] - 128.0f, v = (float)rows->v[x / 2 * rows->step] - 128.0f;
             uint8_t *pixel = rgba + (i * width + x) * 4;
             pixel[0] = held(y + numbers->red_v * v);
@@ -90,9 +90,9 @@ void trii_yuv_from_rows(const struct trii_planes *rows, size_t width, size_t beg
 
 static void from(const struct trii_planes *planes, struct trii_size size, uint8_t *rgba,
                  const struct trii_from_yuv *numbers) {
-    for (size_t pair = 0; pair < size.height / 2; pair++) {
-        const struct trii_planes rows = trii_planes_at(planes, size.width, pair);
-        trii_yuv_from_rows(&rows, size.width, 0, rgba + pair * 2 * size.width * 4, numbers);
+    for (size_t pair = 0; pair * 2 < size.height; pair++) {
+        const struct trii_planes rows = trii_planes_at(planes, pair);
+        trii_yuv_from_rows(&rows, size.width, trii_rows_of(size, pair), 0, rgba + pair * 2 * size.width * 4, numbers);
     }
 }
 

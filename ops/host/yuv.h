@@ -11,6 +11,7 @@
 struct trii_planes {
     uint8_t *y, *u, *v;
     size_t step;
+    size_t width; /* of a row of Y' as stored */
 };
 /* The planes of a picture that stand one after another. */
 struct trii_planes trii_planes_of(uint8_t *bytes, struct trii_size size, bool interleaved);
@@ -34,7 +35,8 @@ struct trii_yuv_kernels {
     void (*to)(const uint8_t *rgba, struct trii_size size, const struct trii_planes *planes,
                const struct trii_to_yuv *numbers);
     /* Y = (y - offset) * gain, U = u - 128, V = v - 128: Y + red_v V, (Y + green_u U) + green_v V, Y + blue_u U; + 0.5,
-     * held in 0 ... 255, cut. Alpha is 255. A chroma sample serves its four pixels. */
+     * held in 0 ... 255, cut. Alpha is 255. A chroma sample serves its four pixels. `size`: what is made, at most what the
+     * planes hold; its sides may be odd. */
     void (*from)(const struct trii_planes *planes, struct trii_size size, uint8_t *rgba,
                  const struct trii_from_yuv *numbers);
 };
@@ -45,15 +47,18 @@ extern const struct trii_yuv_kernels trii_yuv_avx2;
 #endif
 const struct trii_yuv_kernels *trii_yuv_best(void);
 
-/* One pair of rows, from column `begin` on: what the fast set leaves over. */
+/* One pair of rows, from column `begin` on: what the fast set leaves over. `count`: 1 for the last row of an odd height. */
 void trii_yuv_to_rows(const uint8_t *rgba, size_t width, size_t begin, const struct trii_planes *rows,
                       const struct trii_to_yuv *numbers);
-void trii_yuv_from_rows(const struct trii_planes *rows, size_t width, size_t begin, uint8_t *rgba,
+void trii_yuv_from_rows(const struct trii_planes *rows, size_t width, size_t count, size_t begin, uint8_t *rgba,
                         const struct trii_from_yuv *numbers);
+static inline size_t trii_rows_of(struct trii_size size, size_t pair) {
+    return size.height - 2 * pair < 2 ? 1 : 2;
+}
 /* The planes' part for rows 2 * pair and 2 * pair + 1. */
-static inline struct trii_planes trii_planes_at(const struct trii_planes *p, size_t width, size_t pair) {
-    const size_t chroma = pair * (width / 2) * p->step;
-    return (struct trii_planes){p->y + pair * 2 * width, p->u + chroma, p->v + chroma, p->step};
+static inline struct trii_planes trii_planes_at(const struct trii_planes *p, size_t pair) {
+    const size_t chroma = pair * (p->width / 2) * p->step;
+    return (struct trii_planes){p->y + pair * 2 * p->width, p->u + chroma, p->v + chroma, p->step, p->width};
 }
 
 #endif

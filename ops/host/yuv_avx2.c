@@ -71,7 +71,7 @@ static void to(const uint8_t *rgba, struct trii_size size, const struct trii_pla
                const struct trii_to_yuv *numbers) {
     const size_t width = size.width, fast = width / 8 * 8;
     for (size_t pair = 0; pair < size.height / 2; pair++) {
-        const struct trii_planes rows = trii_planes_at(planes, width, pair);
+        const struct trii_planes rows = trii_planes_at(planes, pair);
         const uint8_t *src = rgba + pair * 2 * width * 4;
         for (size_t x = 0; x < fast; x += 8) {
             const __m256i above = _mm256_loadu_si256((const __m256i *)(const void *)(src + x * 4));
@@ -128,16 +128,18 @@ static inline void row(const uint8_t *luma, const struct tint *t, const struct t
 static void from(const struct trii_planes *planes, struct trii_size size, uint8_t *rgba,
                  const struct trii_from_yuv *numbers) {
     const size_t width = size.width, fast = width / 8 * 8;
-    for (size_t pair = 0; pair < size.height / 2; pair++) {
-        const struct trii_planes rows = trii_planes_at(planes, width, pair);
+    for (size_t pair = 0; pair * 2 < size.height; pair++) {
+        const size_t count = trii_rows_of(size, pair);
+        const struct trii_planes rows = trii_planes_at(planes, pair);
         uint8_t *dst = rgba + pair * 2 * width * 4;
         for (size_t x = 0; x < fast; x += 8) {
             const struct tint t =
                 tint_of(pairs(rows.u + x / 2 * rows.step, rows.v + x / 2 * rows.step, rows.step), numbers);
             row(rows.y + x, &t, numbers, dst + x * 4);
-            row(rows.y + width + x, &t, numbers, dst + (width + x) * 4);
+            if (count == 2)
+                row(rows.y + rows.width + x, &t, numbers, dst + (width + x) * 4);
         }
-        trii_yuv_from_rows(&rows, width, fast, dst, numbers);
+        trii_yuv_from_rows(&rows, width, count, fast, dst, numbers);
     }
 }
 

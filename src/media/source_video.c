@@ -17,6 +17,7 @@ struct video {
     int fd;
     bool owns_fd, is_pipe;
     struct tri_host_view into; /* RGBA: the input of the slot that is being filled */
+    uint64_t into_bytes;       /* with what fills its last page */
 };
 
 static int64_t read_at(void *user, uint64_t at, void *bytes, size_t size) {
@@ -53,7 +54,7 @@ static uint8_t *take(void *user, uint64_t bytes) {
     struct video *video = user;
     if (video->head.stream->pool)
         return trii_pool_take(video->head.stream->pool, bytes);
-    return video->into.size_bytes >= bytes ? video->into.write : NULL;
+    return video->into_bytes >= bytes ? video->into.write : NULL;
 }
 
 static void give(void *user, uint8_t *at) {
@@ -81,9 +82,13 @@ static tri_status fill_pool(struct trii_stream *stream, struct trii_slot *slot, 
 
 static tri_status fill_input(struct video *video, struct trii_slot *slot, bool *end, struct tri_error *err) {
     struct trii_stream *stream = video->head.stream;
-    tri_status status = tri_host_view_begin(stream->arena, slot->lane->input, TRI_ACCESS_WRITE, NULL, &video->into, err);
+    struct tri_region_info region = {0};
+    tri_status status = tri_region_info(stream->arena, slot->lane->input, &region, err);
+    if (status == TRI_OK)
+        status = tri_host_view_begin(stream->arena, slot->lane->input, TRI_ACCESS_WRITE, NULL, &video->into, err);
     if (status != TRI_OK)
         return status;
+    video->into_bytes = region.mapped_bytes;
     status = stream->module->read(stream->reader, &slot->frame, end, err);
     if (status == TRI_OK && !*end) {
         stream->module->give(stream->reader, &slot->frame);

@@ -51,11 +51,12 @@ struct trii_video_info {
     char codec[32];
 };
 
-/* What memory.take() is asked for: codecs and scalers write a few vectors past the end. */
+/* What memory.take() is asked for: codecs write a few vectors past the end, the scaler a pixel when rows are odd. */
 #define TRII_VIDEO_SLACK_BYTES 4096u
 #define TRII_VIDEO_STORED_BYTES(info)                                                                                  \
-    ((uint64_t)(info)->stored_width * (info)->stored_height * ((info)->kind == TRI_KIND_I420 ? 3 : 8) / 2 +            \
-     TRII_VIDEO_SLACK_BYTES)
+    ((info)->kind == TRI_KIND_I420                                                                                     \
+         ? (uint64_t)(info)->stored_width * (info)->stored_height * 3 / 2 + TRII_VIDEO_SLACK_BYTES                     \
+         : ((uint64_t)(info)->stored_width * (info)->stored_height + (info)->stored_width % 2) * 4)
 
 struct trii_video_frame {
     uint8_t *at;           /* of memory.take() */

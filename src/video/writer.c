@@ -47,6 +47,17 @@ static enum AVPixelFormat find_format(const AVCodec *codec, bool alpha) {
     return alpha ? AV_PIX_FMT_NONE : codec->pix_fmts[0];
 }
 
+/* Encoders that are done with the caller's memory when they return. Others keep a reference to predict from: they get
+ * frames of their own, converted from RGBA. */
+static bool copies_planes(const AVCodec *codec) {
+    static const char *const names[] = {"libx264", "libx265", "libvpx", "libvpx-vp9", "libaom-av1", "libsvtav1",
+                                        "wrapped_avframe"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(codec->name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 static tri_status set_options(AVDictionary **options, const AVCodec *codec, const struct trii_video_encode *encode,
                               struct tri_error *err) {
     int code = 0;
@@ -228,7 +239,7 @@ tri_status video_create(const struct trii_video_file *file, struct trii_video_re
         video_destroy(&writer);
         return status;
     }
-    writer->takes_planes = writer->codec->pix_fmt == AV_PIX_FMT_YUV420P && (encode->width | encode->height) % 2 == 0;
+    writer->takes_planes = copies_planes(codec) && writer->codec->pix_fmt == AV_PIX_FMT_YUV420P && (encode->width | encode->height) % 2 == 0;
     *kind = writer->takes_planes ? TRI_KIND_I420 : TRI_KIND_IMAGE;
     *out = writer;
     return TRI_OK;

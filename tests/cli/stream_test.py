@@ -88,8 +88,7 @@ class Sequences(Case):
                 file.write(data)
 
     def test_numbers_and_patterns(self):
-        one = self.ok(self.run_it("in-001.png", "one.png"))
-        self.assertIn(b"0 bytes copied between stages", one.stderr)
+        self.ok(self.run_it("in-001.png", "one.png"))
         with open(self.path("one.png"), "rb") as file:
             wanted = file.read()
         for source in ("in-%03d.png", "in-*.png"):
@@ -100,15 +99,12 @@ class Sequences(Case):
             self.assertEqual(names, [f"out-{i:02d}.png" for i in range(1, 6)])
             for name in names:
                 with open(self.path(name), "rb") as file:
-                    self.assertEqual(len(file.read()) > 0, True)
-                self.ok(tripoint("run", self.path("dim.json"), self.path(name), "-o", self.path("again.png")))
+                    self.assertEqual(file.read(), wanted)
                 os.unlink(self.path(name))
-        self.assertTrue(wanted)
 
     def test_names_that_lead_nowhere(self):
-        self.fails(self.run_it("none-%d.png", "out-%d.png"), 8, "none-0.png"[:5])
+        self.fails(self.run_it("none-%d.png", "out-%d.png"), 8, "none-")
         self.fails(self.run_it("none*.png", "out-%d.png"), 8, "none*.png")
-        self.fails(self.run_it("in-%03d.png", "out.png"), 2, "out.png") if MISSING is None else None
         self.fails(self.run_it("in-%03d.png", "out-%d.txt"), 2, ".png or .jpg")
 
     def test_images_of_different_sizes(self):
@@ -205,9 +201,7 @@ class Videos(Case):
             data = file.read()
         run = self.ok(tripoint("run", self.path("dim.json"), "-", "-o", self.path("out.y4m"), stdin=data))
         self.assertNotIn(b"\r", run.stderr)  # progress is for terminals
-        piped = self.ok(self.run_it("in.y4m", "unused", "--quiet", cwd=self.dir)) if False else None
-        self.assertIsNone(piped)
-        self.assertEqual(os.path.getsize(self.path("out.y4m")) > 10 * 320 * 240, True)
+        self.assertGreater(os.path.getsize(self.path("out.y4m")), 10 * 320 * 240)
 
     def test_interruption_leaves_a_whole_file(self):
         self.make("in.mp4", size="640x480", frames=2000)
@@ -292,7 +286,9 @@ class BadInput(Case):
         self.fails(self.run_it("good.mkv", "out.mp4", "--alpha"), 16, "alpha")
         self.fails(self.run_it("good.mkv", "out.mp4", "--codec-option", "crf"), 2, "KEY=VALUE")
         self.fails(self.run_it("good.mkv", "out.mp4", "--codec-option", "nonsense=1"), 2, "nonsense")
-        self.fails(self.run_it("good.mkv", "out.mp4", "--slots", "0"), 2, "slots") if False else None
+        run = self.run_it("good.mkv", "out.mp4", "--slots", "0")
+        self.assertEqual(run.returncode, 2)
+        self.assertIn(b"--slots", run.stderr)
 
     def test_a_full_disk(self):
         self.good()

@@ -1,4 +1,5 @@
 /* tripoint run, over a stream of pictures: progress, the run, and what is told at the end. */
+#include "cli_json.h"
 #include "run.h"
 
 #include <errno.h>
@@ -64,14 +65,34 @@ int run_stream_option(int c, struct run_options *o) {
 
 struct telling {
     struct run *run;
-    double last;
+    double last; /* when progress was shown, in seconds */
+    bool opened; /* the pictures for other inputs */
 };
 
+/* Other inputs are the same pictures in every pipeline: opened with the first, decoded into each. `run->pipeline` is the one
+ * at hand; the stream owns them all. */
 static tri_status open_pipeline(void *user, struct tri_runtime *runtime, struct tri_pipeline **out,
                                 struct tri_error *err) {
     struct telling *telling = user;
+    struct run *run = telling->run;
     (void)runtime; /* the run's */
-    return run_open_pipeline(telling->run, out, err);
+    tri_status status = run_open_pipeline(run, out, err);
+    run->pipeline = status == TRI_OK ? *out : NULL;
+    if (status == TRI_OK && !telling->opened)
+        status = run_open_inputs(run, err);
+    telling->opened = true;
+    if (status == TRI_OK)
+        status = run_state_inputs(run, err);
+    run->pipeline = NULL;
+    return status;
+}
+
+static tri_status fill_inputs(void *user, struct tri_pipeline *pipeline, struct tri_error *err) {
+    struct telling *telling = user;
+    telling->run->pipeline = pipeline;
+    tri_status status = run_decode_inputs(telling->run, err);
+    telling->run->pipeline = NULL;
+    return status;
 }
 
 /* One line that is written over; only on a terminal. */
@@ -98,6 +119,7 @@ tri_status run_stream(struct run *run, struct tri_error *err) {
     params.input = run->options.input;
     params.output = run->options.output;
     params.open = open_pipeline;
+    params.planned = fill_inputs;
     params.user = &telling;
     params.codec_options = run->options.codec_options;
     params.no_overwrite = run->options.encode.no_overwrite;
@@ -161,9 +183,5 @@ int run_stream_json(const struct run *run) {
                                (json_int_t)r->bytes_border);
     json_t *all = json_pack("{s:s,s:o,s:o,s:o,s:o,s:o}", "tripoint", tri_version(), "input", input, "output", output,
                             "frames", frames, "milliseconds", times, "ledger", ledger);
-    FILE *to = strcmp(run->options.output, "-") == 0 ? stderr : stdout;
-    int failed = all ? json_dumpf(all, to, JSON_INDENT(2)) : -1;
-    fprintf(to, "\n");
-    json_decref(all);
-    return to == stdout ? cli_flush() : failed ? tri_status_exit_code(TRI_IO) : 0;
+    return cli_print_json(all, strcmp(run->options.output, "-") == 0 ? stderr : stdout);
 }

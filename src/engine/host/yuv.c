@@ -16,8 +16,8 @@ static void to(const struct trii_host_job *job) {
 
 static void from(const struct trii_host_job *job) {
     const struct trii_operand *frame = &job->stage->operands[0], *image = &job->stage->operands[1];
-    const struct trii_size size = trii_host_size(image);
-    const struct trii_planes planes = trii_planes_of(frame->region.bytes, size, is_nv12(frame));
+    const struct trii_size size = trii_host_size(image), stored = trii_yuv_stored(&frame->layout);
+    const struct trii_planes planes = trii_planes_of(frame->region.bytes, stored, is_nv12(frame));
     const struct trii_from_yuv numbers = trii_stage_from_yuv(job->stage);
     trii_yuv_best()->from(&planes, size, image->region.bytes, &numbers);
 }

@@ -7,6 +7,13 @@ static const struct tri_param_info params[] = {
     {"range", "choice", 0, 0, 0, "limited", "limited|full", "limited: Y 16 ... 235, chroma 16 ... 240; full: 0 ... 255"},
 };
 
+static const struct tri_param_info from_params[] = {
+    {"matrix", "choice", 0, 0, 0, "bt709", "bt601|bt709", "bt709: HD and what has no mark; bt601: SD, JPEG, most webcams"},
+    {"range", "choice", 0, 0, 0, "limited", "limited|full", "limited: Y 16 ... 235, chroma 16 ... 240; full: 0 ... 255"},
+    {"width", "integer", 0, 0, 32768, NULL, NULL, "pixels across that are wanted, from the left; 0: all"},
+    {"height", "integer", 0, 0, 32768, NULL, NULL, "pixels down that are wanted, from the top; 0: all"},
+};
+
 static bool is_full(const struct trii_stage *stage) {
     return trii_args_is(stage->op, &stage->args, "range", "full");
 }
@@ -43,9 +50,15 @@ static tri_status infer_from(const struct trii_op *op, const struct trii_args *a
                              struct tri_layout *out, struct tri_error *err) {
     uint64_t height, width;
     tri_status status = trii_need_yuv420(op, &in[0], op->info.operands[0].kind, &height, &width, err);
-    (void)args;
-    if (status == TRI_OK)
-        out[0] = tri_layout_image(height, width, 4, TRI_DTYPE_U8);
+    if (status != TRI_OK)
+        return status;
+    const uint64_t seen_width = (uint64_t)trii_args_number(op, args, "width");
+    const uint64_t seen_height = (uint64_t)trii_args_number(op, args, "height");
+    if (seen_width > width || seen_height > height)
+        return trii_fail(err, TRI_BAD_PIPELINE, "%s: %llux%llu are wanted of a frame of %llux%llu", op->info.name,
+                         (unsigned long long)seen_width, (unsigned long long)seen_height, (unsigned long long)width,
+                         (unsigned long long)height);
+    out[0] = tri_layout_image(seen_height ? seen_height : height, seen_width ? seen_width : width, 4, TRI_DTYPE_U8);
     return status;
 }
 
@@ -56,7 +69,8 @@ static tri_status infer_from(const struct trii_op *op, const struct trii_args *a
 #define FROM_DEFINITION                                                                                               \
     "Y = (y - 16) 255 / 219, limited, or y, full; U = u - 128, V = v - 128. Y + (2 - 2r) V, (Y - (2 - 2b) b / g U) - "   \
     "(2 - 2r) r / g V, Y + (2 - 2b) U with the matrix' luma weights, chroma factors times 255 / 224 if limited, in f32, "   \
-    "factors from double; + 0.5, held in 0 ... 255, cut. A chroma sample serves its two by two pixels. Alpha is 255."
+    "factors from double; + 0.5, held in 0 ... 255, cut. A chroma sample serves its two by two pixels. Alpha is 255. Codecs " \
+    "store more than is seen: width and height say how much of it is wanted."
 
 static const struct tri_operand_info to_nv12[] = {
     {"image", TRI_ACCESS_READ, TRI_KIND_IMAGE, "u8 [height,width,4], sides even"},
@@ -75,7 +89,7 @@ static const struct tri_operand_info from_i420[] = {
     {"image", TRI_ACCESS_WRITE, TRI_KIND_IMAGE, "u8 [height,width,4]"},
 };
 
-#define OPERATION(NAME, lower, what, definition_, rule)                                          \
+#define OPERATION(NAME, lower, what, definition_, rule, params_)                                          \
     const struct trii_op trii_##lower##_op = {.id = TRII_OP_##NAME,                              \
                                               .info = {.name = #lower,                           \
                                                        .summary = what,                          \
@@ -83,11 +97,11 @@ static const struct tri_operand_info from_i420[] = {
                                                        .technologies = TRII_ON(HOST) | TRII_ON(WEBGPU), \
                                                        .operand_count = TRII_COUNT(lower),       \
                                                        .operands = lower,                        \
-                                                       .param_count = TRII_COUNT(params),        \
-                                                       .params = params},                        \
+                                                       .param_count = TRII_COUNT(params_),        \
+                                                       .params = params_},                        \
                                               .infer = rule}
 
-OPERATION(TO_NV12, to_nv12, "turns an image into a video frame, NV12", TO_DEFINITION, infer_to);
-OPERATION(TO_I420, to_i420, "turns an image into a video frame, I420", TO_DEFINITION, infer_to);
-OPERATION(FROM_NV12, from_nv12, "turns a video frame, NV12, into an image", FROM_DEFINITION, infer_from);
-OPERATION(FROM_I420, from_i420, "turns a video frame, I420, into an image", FROM_DEFINITION, infer_from);
+OPERATION(TO_NV12, to_nv12, "turns an image into a video frame, NV12", TO_DEFINITION, infer_to, params);
+OPERATION(TO_I420, to_i420, "turns an image into a video frame, I420", TO_DEFINITION, infer_to, params);
+OPERATION(FROM_NV12, from_nv12, "turns a video frame, NV12, into an image", FROM_DEFINITION, infer_from, from_params);
+OPERATION(FROM_I420, from_i420, "turns a video frame, I420, into an image", FROM_DEFINITION, infer_from, from_params);

@@ -35,7 +35,8 @@ static tri_status to_frame(const struct trii_stage *stage, struct trii_gpu_work 
 static tri_status from_frame(const struct trii_stage *stage, struct trii_gpu_work *work, struct tri_error *err) {
     const struct trii_operand *frame = &stage->operands[0], *image = &stage->operands[1];
     const struct trii_from_yuv n = trii_stage_from_yuv(stage);
-    const struct values v = {.size = {(uint32_t)trii_gpu_width(image), (uint32_t)trii_gpu_height(image)},
+    const struct trii_size stored = trii_yuv_stored(&frame->layout); /* the image may be less of it */
+    const struct values v = {.size = {stored.width, stored.height},
                              .planar = frame->layout.kind == TRI_KIND_I420,
                              .numbers = {{n.offset, n.gain}, {n.red_v, n.green_u, n.green_v, n.blue_u}}};
     struct trii_gpu_pass *pass = trii_gpu_add_pass(work, &from, image);
