@@ -119,10 +119,16 @@ void trii_convert(const struct trii_convert_kernels *set, const void *src, struc
     for (size_t n; pixels > 0; pixels -= n) {
         const bool same = from.channels == to.channels;
         n = pixels < CHUNK ? pixels : CHUNK;
-        load(set, in, from.element, numbers, n * from.channels);
-        if (!same)
-            change_channels(numbers, from.channels, changed, to.channels, n);
-        store(set, same ? numbers : changed, out, to.element, n * to.channels);
+        if (same && to.element == TRII_ELEMENT_F32) {
+            load(set, in, from.element, (float *)(void *)out, n * from.channels);
+        } else if (same && from.element == TRII_ELEMENT_F32) {
+            store(set, (const float *)(const void *)in, out, to.element, n * to.channels);
+        } else {
+            load(set, in, from.element, numbers, n * from.channels);
+            if (!same)
+                change_channels(numbers, from.channels, changed, to.channels, n);
+            store(set, same ? numbers : changed, out, to.element, n * to.channels);
+        }
         in += n * from.channels * bytes_of(from.element);
         out += n * to.channels * bytes_of(to.element);
     }
