@@ -31,6 +31,21 @@ static uint32_t overwritten(const struct trii_plan_stage *stage) {
     return bits;
 }
 
+/* The synchronizer knows numbers only: the name of what was waited for, which is the region that others hold now. */
+static const char *busy_region(struct tri_sync *sync, const struct trii_plan_stage *stage) {
+    for (size_t i = 0; i < stage->touch_count; i++) {
+        struct tri_sync_info info;
+        if (tri_sync_inspect(sync, stage->requests[i].region, &info, NULL) != TRI_OK)
+            continue;
+        bool read = false;
+        for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++)
+            read = read || info.readers[t] > 0;
+        if (info.state != TRI_SYNC_IDLE && (!read || stage->requests[i].access != TRI_ACCESS_READ))
+            return stage->touches[i].label;
+    }
+    return stage->touch_count == 1 ? stage->touches[0].label : NULL;
+}
+
 tri_status trii_plan_acquire_claims(struct tri_sync *sync, struct trii_plan_stage *stage, const struct tri_wait *wait,
                                     struct tri_error *err) {
     struct tri_error cause;
@@ -41,5 +56,5 @@ tri_status trii_plan_acquire_claims(struct tri_sync *sync, struct trii_plan_stag
     for (size_t i = 0; status == TRI_POISONED && i < stage->touch_count; i++)
         if (!stage->touches[i].overwritten && tri_sync_poison_cause(sync, stage->requests[i].region, &cause))
             return trii_error_place(err, status, NULL, NULL, stage->touches[i].label);
-    return status;
+    return status == TRI_TIMEOUT ? trii_error_place(err, status, NULL, NULL, busy_region(sync, stage)) : status;
 }

@@ -16,12 +16,14 @@ static tri_status grow_slot(struct trii_flow *flow, const struct trii_flow_stage
     uint64_t bytes;
     tri_status status = tri_layout_bytes_needed(&v->layout, &bytes, &cause);
     if (status != TRI_OK)
-        return trii_flow_fail(flow, stage, err, status, "region \"%s\": %s", region->name, cause.message);
-    if (!region->owned && bytes > region->capacity_bytes)
-        return trii_flow_fail(flow, stage, err, TRI_BAD_PIPELINE,
-                              "region \"%s\" has %llu bytes, %s needs %llu: allocate a larger one", region->name,
-                              (unsigned long long)region->capacity_bytes,
-                              tri_layout_format(&v->layout, text, sizeof text), (unsigned long long)bytes);
+        trii_flow_fail(flow, stage, err, status, "region \"%s\": %s", region->name, cause.message);
+    else if (!region->owned && bytes > region->capacity_bytes)
+        status = trii_flow_fail(flow, stage, err, TRI_BAD_PIPELINE,
+                                "region \"%s\" has %llu bytes, %s needs %llu: allocate a larger one", region->name,
+                                (unsigned long long)region->capacity_bytes,
+                                tri_layout_format(&v->layout, text, sizeof text), (unsigned long long)bytes);
+    if (status != TRI_OK)
+        return trii_error_place(err, status, NULL, NULL, region->name);
     v->bytes = bytes;
     slot->bytes = trii_max_u64(slot->bytes, bytes);
     return TRI_OK;

@@ -100,6 +100,13 @@ test('errors name code, stage and region', async () => {
     assert.match(error.message, /image/);
     return true;
   });
+  const [photo, tiny] = [image(arena, 8, 8), arena.allocateShared(16, { shape: [16], label: 'tiny' })];
+  await assert.rejects(arena.executeZeroCopy([host('vignette', photo, tiny)]),
+    { code: 'BAD_PIPELINE', stage: 'vignette', region: 'tiny' });
+  await arena.getGPUView(out).mapAsync(GPUMapMode.WRITE);
+  await assert.rejects(arena.executeZeroCopy([host('vignette', photo, out)], { timeout: 1 }),
+    { code: 'TIMEOUT', stage: 'vignette', region: 'region 1' });
+  arena.getGPUView(out).unmap();
   await rejectsCode(arena.executeZeroCopy([host('no_such', flat, out)]), 'NOT_FOUND');
   await rejectsCode(arena.executeZeroCopy([]), 'INVALID_ARGUMENT');
   arena.destroy();

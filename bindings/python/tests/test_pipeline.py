@@ -233,7 +233,7 @@ class Shipped(Case):
 class Readme(unittest.TestCase):
     def test_its_example_runs(self):
         example = re.search(r"```python\n(.*?)```", (HERE.parent / "README.md").read_text(encoding="utf-8"), re.S)[1]
-        self.assertLessEqual(len(example.splitlines()), 12)
+        self.assertEqual(len(example.splitlines()), 10)
         done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout, r"^\d+\.\d+ 0 bytes copied$")

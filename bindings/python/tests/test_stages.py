@@ -100,6 +100,13 @@ class Stages(Case):
                                "output": self.image}])
         self.assertIsInstance(caught.exception, tripoint.TripointError)
         self.assertIn("second", caught.exception.stage + str(caught.exception))
+        with self.assertRaises(tripoint.BadPipelineError) as caught:
+            tripoint.execute([vignette(self.image, self.region(self.arena, 16, label="tiny"))])
+        self.assertEqual((caught.exception.stage, caught.exception.region), ("vignette", "tiny"))
+        plan = tripoint.Plan([vignette(self.image)])
+        with self.image.read(), self.assertRaises(tripoint.TimeoutError) as caught:
+            plan.run(timeout=0.01)
+        self.assertEqual((caught.exception.stage, caught.exception.region), ("vignette", "photo"))
         with self.assertRaises(tripoint.NotFoundError):
             tripoint.execute([{"technology": "host", "operation": "no such", "input": self.image}])
         foreign = self.region(tripoint.Arena(capacity=1 << 20), (32, 48, 4))
