@@ -162,7 +162,7 @@ static inline uint32_t unmixed(uint32_t image, uint32_t inner, uint32_t outer, f
         const float colour = f + (i - f * m - b * (1.0f - m)) * m;
         out |= (uint32_t)(int32_t)(trii_minf(trii_maxf(colour, 0.0f), 255.0f) + 0.5f) << shift;
     }
-    return (inner >> 24 == 0) | (outer >> 24 == 0) ? image : out;
+    return ((inner >> 24 == 0) | (outer >> 24 == 0)) ? image : out;
 }
 
 static inline void unmix_block(const struct trii_unmix *from, size_t at, const float *mask, size_t count, uint8_t *dst) {

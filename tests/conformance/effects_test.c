@@ -97,8 +97,8 @@ static void fill(const struct tri_layout *layout, void *bytes, uint64_t size, en
         break;
     default:
         for (uint64_t i = 0; i < size; i++)
-            ((uint8_t *)bytes)[i] = contents == EXTREMES ? (uint8_t)(random_below(2) * 255)
-                                                         : (uint8_t)(i * 200 / size + random_below(56));
+            ((uint8_t *)bytes)[i] = (uint8_t)(contents == EXTREMES ? random_below(2) * 255
+                                                                   : (uint32_t)(i * 200 / size) + random_below(56));
     }
 }
 
@@ -244,6 +244,21 @@ static void blur(int e) {
                                        .in = {IMAGE(sizes[i].width, sizes[i].height)}});
 }
 
+/* What would lie between the passes does not fit four bindings: told, not done wrong. */
+static void a_fine_blur_of_a_huge_image_is_refused_on_WEBGPU(void **state) {
+    const struct job job = {
+        .op = "blur", .params = {{"sigma", 1, NULL}}, .param_count = 1, .in = {IMAGE(1 << 13, (1 << 12) + 1)}};
+    struct tri_error err = {0};
+    struct trii_stage stage;
+    struct trii_task *task = NULL;
+    (void)state;
+    need(WEBGPU, "blur");
+    make_stage(&job, true, &stage);
+    assert_status(trii_task_prepare(machine.engine[WEBGPU], &stage, &task, &err), TRI_LIMIT);
+    assert_non_null(strstr(err.message, "blur on a GPU"));
+    free_stage(&stage);
+}
+
 static void composite(int e) {
     need(e, "composite");
     for (size_t i = 0; i < SIZES; i++) {
@@ -348,7 +363,7 @@ int main(void) {
         cmocka_unit_test(blend_on_WEBGPU),      cmocka_unit_test(cover_on_WEBGPU),
         cmocka_unit_test(refine_on_WEBGPU),     cmocka_unit_test(steady_on_WEBGPU),
         cmocka_unit_test(face_tiles_on_WEBGPU), cmocka_unit_test(hide_boxes_on_WEBGPU),
-        cmocka_unit_test(decode_faces_on_WASM),
+        cmocka_unit_test(decode_faces_on_WASM), cmocka_unit_test(a_fine_blur_of_a_huge_image_is_refused_on_WEBGPU),
     };
     return cmocka_run_group_tests_name("effects", tests, open_all, close_all);
 }

@@ -5,6 +5,7 @@
 #include "kit.h"
 
 #include "effects.h"
+#include "engine/op.h"
 
 #include <math.h>
 
@@ -402,6 +403,36 @@ static void a_detection_becomes_a_box_in_the_image(void **state) {
     free(scratch);
 }
 
+/* What has no pixels can't be sampled: refused when a pipeline is planned. */
+static void nothing_is_sampled_where_nothing_is(void **state) {
+    static const struct {
+        const char *op;
+        size_t empty;
+    } cases[] = {{"blur", 0},   {"blend", 2},      {"unmix", 3},      {"cover", 0},
+                 {"refine", 1}, {"hide_boxes", 0}, {"apply_mask", 1}, {"face_tiles", 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct trii_op *op = trii_op_find(cases[i].op);
+        struct tri_layout in[8], out[8];
+        struct trii_args args;
+        struct tri_error err = {0};
+        assert_ok(trii_args_resolve(op, NULL, 0, &args, &err));
+        for (size_t k = 0; k < trii_op_inputs(op); k++) {
+            const enum tri_kind kind = op->info.operands[k].kind;
+            const uint64_t side = k == cases[i].empty ? 0 : 4;
+            in[k] = kind == TRI_KIND_MASK    ? tri_layout_mask(4, side)
+                    : kind == TRI_KIND_IMAGE ? tri_layout_image(side, 4, 4, TRI_DTYPE_U8)
+                                             : (struct tri_layout){.dtype = TRI_DTYPE_F32,
+                                                                   .kind = kind,
+                                                                   .rank = 2,
+                                                                   .shape = {3, 5}};
+        }
+        if (op->infer(op, &args, in, out, &err) != TRI_BAD_PIPELINE)
+            fail_msg("%s takes what is empty", cases[i].op);
+        assert_true(strlen(err.message) > 20);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_fast_set_agrees_with_the_plain_one),
@@ -413,6 +444,7 @@ int main(void) {
         cmocka_unit_test(a_refined_mask_lies_on_the_edge),
         cmocka_unit_test(steady_follows_what_moves),
         cmocka_unit_test(what_is_in_a_box_is_gone),
+        cmocka_unit_test(nothing_is_sampled_where_nothing_is),
         cmocka_unit_test(squares_cover_the_image),
         cmocka_unit_test(a_detection_becomes_a_box_in_the_image),
     };

@@ -17,6 +17,8 @@ static tri_status infer(const struct trii_op *op, const struct trii_args *args, 
     if (status == TRI_OK)
         status = trii_need_mask(op, &in[1], err);
     if (status == TRI_OK)
+        status = trii_need_pixels(op, 1, in, err);
+    if (status == TRI_OK)
         out[0] = tri_layout_image(in[0].shape[0], in[0].shape[1], 4, TRI_DTYPE_U8);
     return status;
 }

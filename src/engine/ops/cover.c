@@ -13,6 +13,8 @@ static tri_status infer(const struct trii_op *op, const struct trii_args *args, 
     if (status == TRI_OK)
         status = trii_need_rgba(op, &in[1], err);
     if (status == TRI_OK)
+        status = trii_need_pixels(op, 0, in, err);
+    if (status == TRI_OK)
         out[0] = tri_layout_image(in[1].shape[0], in[1].shape[1], 4, TRI_DTYPE_U8);
     return status;
 }

@@ -41,11 +41,11 @@ static tri_status infer(const struct trii_op *op, const struct trii_args *args, 
         status = need_tensor(op, 1, &in[1], 1, err);
     if (status == TRI_OK)
         status = trii_need_rgba(op, &in[2], err);
+    if (status == TRI_OK)
+        status = trii_need_pixels(op, 2, in, err);
     if (status != TRI_OK)
         return status;
     const struct trii_size size = {(uint32_t)in[2].shape[1], (uint32_t)in[2].shape[0]};
-    if (size.width == 0 || size.height == 0)
-        return trii_fail(err, TRI_BAD_PIPELINE, "decode_faces needs an image with pixels in it");
     if (in[1].shape[0] != squares || !is_of_image(squares, size))
         return trii_fail(err, TRI_BAD_PIPELINE,
                          "decode_faces: raw has %llu squares and scores %llu; an image of %ux%u is shown in %u, %u, %u or %u: "

@@ -15,11 +15,11 @@ static const struct tri_param_info params[] = {
 static tri_status infer(const struct trii_op *op, const struct trii_args *args, const struct tri_layout *in,
                         struct tri_layout *out, struct tri_error *err) {
     tri_status status = trii_need_rgba(op, &in[0], err);
+    if (status == TRI_OK)
+        status = trii_need_pixels(op, 0, in, err);
     if (status != TRI_OK)
         return status;
     const struct trii_size size = {(uint32_t)in[0].shape[1], (uint32_t)in[0].shape[0]};
-    if (size.width == 0 || size.height == 0)
-        return trii_fail(err, TRI_BAD_PIPELINE, "face_tiles needs an image with pixels in it");
     const uint32_t tiles = trii_faces_tiles(size, (uint32_t)trii_args_number(op, args, "levels"));
     out[0] = tri_layout_image((uint64_t)TRII_FACES_SIDE * tiles, TRII_FACES_SIDE, 4, TRI_DTYPE_U8);
     return TRI_OK;

@@ -24,6 +24,8 @@ static tri_status infer(const struct trii_op *op, const struct trii_args *args, 
         return trii_fail(err, TRI_BAD_PIPELINE, "hide_boxes needs boxes f32 [count,5], at most 1024, not %s",
                          tri_layout_format(&in[1], text, sizeof text));
     if (status == TRI_OK)
+        status = trii_need_pixels(op, 0, in, err);
+    if (status == TRI_OK)
         out[0] = tri_layout_image(in[0].shape[0], in[0].shape[1], 4, TRI_DTYPE_U8);
     return status;
 }

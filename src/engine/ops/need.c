@@ -89,6 +89,14 @@ struct tri_layout trii_layout_yuv420(enum tri_kind kind, uint64_t height, uint64
     return layout;
 }
 
+tri_status trii_need_pixels(const struct trii_op *op, size_t i, const struct tri_layout *in, struct tri_error *err) {
+    if (in[i].shape[0] > 0 && in[i].shape[1] > 0)
+        return TRI_OK;
+    return trii_fail(err, TRI_BAD_PIPELINE, "%s: %s is %llu pixels wide and %llu high, it must have at least one pixel",
+                     op->info.name, op->info.operands[i].name, (unsigned long long)in[i].shape[1],
+                     (unsigned long long)in[i].shape[0]);
+}
+
 tri_status trii_need_same_size(const struct trii_op *op, size_t a, size_t b, const struct tri_layout *in,
                                struct tri_error *err) {
     if (in[a].shape[0] == in[b].shape[0] && in[a].shape[1] == in[b].shape[1])

@@ -39,6 +39,8 @@ tri_status trii_need_colour(const struct trii_op *op, const struct trii_args *ar
 /* A text parameter of exactly `count` numbers with spaces between them. */
 tri_status trii_need_numbers(const struct trii_op *op, const struct trii_args *args, const char *name, size_t count,
                              float *out, struct tri_error *err);
+/* The image or mask that operand i holds has at least one pixel: what is sampled must. */
+tri_status trii_need_pixels(const struct trii_op *op, size_t i, const struct tri_layout *in, struct tri_error *err);
 /* Two operands of one height and width. */
 tri_status trii_need_same_size(const struct trii_op *op, size_t a, size_t b, const struct tri_layout *in,
                                struct tri_error *err);

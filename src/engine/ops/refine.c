@@ -22,6 +22,10 @@ static tri_status infer(const struct trii_op *op, const struct trii_args *args, 
     if (status == TRI_OK && !(low < high))
         return trii_fail(err, TRI_INVALID_ARGUMENT, "refine: low is %g and high is %g; low must be less", low, high);
     if (status == TRI_OK)
+        status = trii_need_pixels(op, 0, in, err);
+    if (status == TRI_OK)
+        status = trii_need_pixels(op, 1, in, err);
+    if (status == TRI_OK)
         out[0] = tri_layout_mask(in[0].shape[0], in[0].shape[1]);
     return status;
 }

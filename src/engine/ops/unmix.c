@@ -20,6 +20,10 @@ static tri_status infer(const struct trii_op *op, const struct trii_args *args, 
     if (status == TRI_OK)
         status = trii_need_mask(op, &in[3], err);
     if (status == TRI_OK)
+        status = trii_need_pixels(op, 0, in, err);
+    if (status == TRI_OK)
+        status = trii_need_pixels(op, 3, in, err);
+    if (status == TRI_OK)
         out[0] = tri_layout_image(in[0].shape[0], in[0].shape[1], 4, TRI_DTYPE_U8);
     return status;
 }

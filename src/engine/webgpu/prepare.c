@@ -52,6 +52,10 @@ static tri_status make_scratch(struct trii_prepared *p, const struct trii_gpu_wo
     tri_status status = TRI_OK;
     for (size_t i = 0; i < work->scratch_count && status == TRI_OK; i++) {
         const struct trii_gpu_scratch *scratch = &work->scratch[i];
+        if (scratch->bytes > TRII_GPU_WINDOWS * TRII_GPU_WINDOW_BYTES)
+            return trii_fail(err, TRI_LIMIT, "%s on a GPU: what lies between passes has %llu bytes, it may have %llu",
+                             p->stage->op->info.name, (unsigned long long)scratch->bytes,
+                             (unsigned long long)(TRII_GPU_WINDOWS * TRII_GPU_WINDOW_BYTES));
         p->scratch_bytes[i] = trii_max_u64(scratch->bytes, 4);
         status = trii_gpu_buffer(p->gpu, "a scratch buffer", p->scratch_bytes[i],
                                  WGPUBufferUsage_Storage | WGPUBufferUsage_CopyDst, &p->scratch[i], err);
