@@ -23,6 +23,7 @@ int cmd_plan(int argc, char **argv);
 int cmd_prove(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_ops(int argc, char **argv);
+int cmd_guest(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
 

@@ -17,6 +17,7 @@ static const struct {
     {"prove", cmd_prove, "show who touches each page first, and whether anything is copied between stages"},
     {"doctor", cmd_doctor, "what works on this machine, and what is really zero-copy here"},
     {"ops", cmd_ops, "list the operations, their operands, parameters and engines"},
+    {"guest", cmd_guest, "begin a Wasm guest of your own"},
     {"serve", cmd_serve, "serve an arena to other processes until Ctrl-C"},
     {"ls", cmd_ls, "show a served arena: regions, states, who holds them and who waits"},
 };
@@ -75,5 +76,5 @@ int main(int argc, char **argv) {
         help(stderr);
         return tri_status_exit_code(TRI_INVALID_ARGUMENT);
     }
-    return cli_usage("", "there is no verb '%s'; there are run, plan, prove, doctor, ops, serve and ls", verb);
+    return cli_usage("", "there is no verb '%s'; there are run, plan, prove, doctor, ops, guest, serve and ls", verb);
 }
