@@ -15,7 +15,7 @@ static void clean(char *text) {
             *c = c[1] ? '?' : '\0';
 }
 
-static void keep(void *object, int level, const char *format, va_list args) {
+TRI_PRINTF(3, 0) static void keep(void *object, int level, const char *format, va_list args) {
     (void)object;
     if (level > AV_LOG_ERROR)
         return;
