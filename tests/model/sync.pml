@@ -56,9 +56,13 @@ bool somebody_died = false;
 #define closed(s) ((s) == WRITE || (s) == DRAIN)
 #define may_enter(s, w, who) (!closed(s) && (!(w) || outwait[who] == 0))
 
+/* Counted while its flag is up. It may be down though the holder is queued: while somebody takes a flag down and has not
+ * looked again yet, and after S7. Who stops there lets others pass as long as that lasts. */
+#define shows(who) ((slot[who] == S_RWAIT && rwait) || (slot[who] == S_WWAIT && wwait) || slot[who] == S_DRAIN)
+
 inline overtaken_by_writer(who) {
     if
-    :: queued[who] && who != me -> by_writers[who]++; assert(by_writers[who] <= N)
+    :: queued[who] && who != me && shows(who) -> by_writers[who]++; assert(by_writers[who] <= N)
     :: else -> skip
     fi
 }
