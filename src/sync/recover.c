@@ -7,6 +7,7 @@
  * place in the table given free. However many are dead, one walk over the regions takes them all: a scribbler may make
  * a thousand look dead, and must not make us walk a thousand times.
  */
+#include "base/checked.h"
 #include "base/status.h"
 #include "base/sys.h"
 #include "sync/members.h"
@@ -14,6 +15,8 @@
 #include <string.h>
 
 #define LOOK_AGAIN_NS 10000000u /* failing tries look for the dead at most so often */
+#define REST_TIMES 4u            /* and not for so many times as long as the last look took, */
+#define REST_MOST_NS 1000000000u /* at most: the process may have been stopped meanwhile */
 
 void trii_dead_begin(struct trii_dead *dead, struct tri_sync *sync) {
     *dead = (struct trii_dead){.sync = sync};
@@ -191,18 +194,34 @@ bool trii_sync_recover(struct tri_sync *sync, uint32_t region) {
     return found || trii_load_seq_cst(&trii_cell(sync, region)->word) != word;
 }
 
-static bool may_look(_Atomic uint64_t *looked_ns) {
+static bool may_look(_Atomic uint64_t *next_ns, uint64_t now) {
+    uint64_t next = trii_load_relaxed(next_ns);
+    return now >= next && trii_cas_seq_cst(next_ns, &next, now + LOOK_AGAIN_NS);
+}
+
+/* A look that was long, because a scribbler made all regions seem touched by the dead, must not follow on itself. */
+static void rest_after(_Atomic uint64_t *next_ns, uint64_t began) {
     uint64_t now = trii_sys_now_ns();
-    uint64_t looked = trii_load_relaxed(looked_ns);
-    return now - looked >= LOOK_AGAIN_NS && trii_cas_seq_cst(looked_ns, &looked, now);
+    trii_store_relaxed(next_ns, now + LOOK_AGAIN_NS + trii_min_u64(REST_TIMES * (now - began), REST_MOST_NS));
 }
 
 bool trii_sync_recover_sometimes(struct tri_sync *sync, uint32_t region) {
-    return may_look(&sync->looked_ns) && trii_sync_recover(sync, region);
+    uint64_t now = trii_sys_now_ns();
+    if (!may_look(&sync->look_ns, now))
+        return false;
+    bool found = trii_sync_recover(sync, region);
+    if (found)
+        rest_after(&sync->look_ns, now);
+    return found;
 }
 
 bool trii_sync_look_for_dead(struct tri_sync *sync) {
-    return may_look(&sync->looked_at_all_ns) && trii_members_bury_dead(sync);
+    uint64_t now = trii_sys_now_ns();
+    if (!may_look(&sync->look_at_all_ns, now))
+        return false;
+    bool made = trii_members_bury_dead(sync);
+    rest_after(&sync->look_at_all_ns, now);
+    return made;
 }
 
 void trii_sync_note_stage(struct tri_sync *sync, tri_claim claim, const char *name) {

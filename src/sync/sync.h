@@ -62,8 +62,8 @@ struct tri_sync {
     struct trii_cold *colds;
     struct trii_cause *causes;
     struct trii_head *head;
-    _Atomic uint64_t looked_ns;        /* when a failing try last looked for the dead */
-    _Atomic uint64_t looked_at_all_ns; /* when all members were last looked at */
+    _Atomic uint64_t look_ns;        /* when a failing try may look for the dead again */
+    _Atomic uint64_t look_at_all_ns; /* when all members may be looked at again */
     /* trii_sync_tell(): `regions` and `places` are 0 then, so that nobody takes the quick ways. */
     void (*_Atomic tell)(void *user, uint32_t region);
     void *tell_user;
