@@ -183,6 +183,27 @@ test('garbage collection frees what was forgotten, and says so when asked', () =
   assert.equal(told.stderr.match(/region "lost" of 8192 bytes was forgotten/g)?.length, 50);
 });
 
+test('a pipeline that was forgotten gives its regions back', () => {
+  const script = `
+    const { createZeroCopyPipeline, ImageData, Pipeline } = require('./lib/index.js');
+    const arena = createZeroCopyPipeline();
+    const once = async () => {
+      const pipeline = await Pipeline.load(${JSON.stringify(DARKER)}, { arena });
+      await pipeline.run(new ImageData(64, 64));
+      return arena.stats.regions;
+    };
+    once().then((regions) => {
+      const again = () => {
+        gc();
+        if (arena.stats.regions > 0) return setImmediate(again);
+        console.log(regions, arena.stats.usedBytes);
+      };
+      again();
+    });`;
+  const { stdout, stderr } = runNode(['--expose-gc', '-e', script]);
+  assert.equal(stdout, '2 0\n', stderr);
+});
+
 test("JavaScript's own WebAssembly still traps when the wasm engine has its signal handlers", async (t) => {
   if (!(await wants(t, 'wasm'))) return;
   // (module (memory 1) (func (export "load") (param i32) (result i32) (i32.load (local.get 0))))

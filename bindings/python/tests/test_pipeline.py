@@ -1,7 +1,9 @@
 """Pipeline.run(): images as Python has them."""
 
+import gc
 import multiprocessing
 import os
+import random
 import re
 import subprocess
 import sys
@@ -165,6 +167,49 @@ class Images(Case):
         with self.assertRaises(ValueError):
             self.pipe.run(self.rgba, order="grb")
         np.testing.assert_array_equal(self.pipe.run(self.rgba), self.expected)
+
+    def test_random_calls(self):
+        dice, out = random.Random(11), np.empty_like(self.rgba)
+        pool = [None, 0, 1.5, "", "input", "output", "bgr", b"x", [], {}, (), self.rgba, self.rgba[::2], out, ["output"],
+                self.rgba.astype(np.float32), np.zeros((1,) * 7), np.zeros(0), np.array(3), np.array(["a"]), object(),
+                np.zeros((8, 8, 4), ">u2"), memoryview(b"abcd"), {"input": self.rgba}, {"output": out}, float("nan"), 1 << 70,
+                self.arena]
+        calls = [self.pipe.run, self.pipe.run_all, tripoint.from_dlpack, self.arena.engine, self.pipe._inner.run,
+                 self.pipe._inner.results]
+        outcomes = set()
+        for _ in range(4000):
+            given = [dice.choice(pool) for _ in range(dice.randrange(0, 3))]
+            more = {key: dice.choice(pool) for key in ("order", "out", "timeout", "outputs", "kind") if dice.random() < 0.15}
+            try:
+                made = dice.choice(calls)(*given, **more)
+                outcomes.add("fine")
+                if isinstance(made, tripoint.Region):
+                    made.free()
+            except (AttributeError, TypeError, ValueError, OverflowError, BufferError, tripoint.TripointError) as error:
+                outcomes.add(type(error).__name__)
+        self.assertGreaterEqual(outcomes, {"fine", "TypeError", "ValueError"})
+        np.testing.assert_array_equal(self.pipe.run(self.rgba), self.expected)
+
+    def test_nothing_leaks(self):
+        def once():
+            self.pipe.run_all({self.pipe.input: self.rgba})
+            tripoint.operations(), self.arena.engine("host")
+            tripoint.from_dlpack(self.rgba, self.arena).free()
+            for name, outputs in (("wrong", None), (self.pipe.input, ["wrong"]), (self.pipe.input, {"output": self.rgba[:3]})):
+                with self.assertRaises((ValueError, tripoint.TripointError)):
+                    self.pipe.run_all({name: self.rgba}, outputs)
+            with self.assertRaises(tripoint.TripointError):
+                tripoint.Pipeline({"stages": []}, self.arena)
+
+        for _ in range(20):
+            once()
+        gc.collect()
+        before, regions, blocks = sys.getrefcount(self.arena), self.arena.stats["regions"], sys.getallocatedblocks()
+        for _ in range(500):
+            once()
+        gc.collect()
+        self.assertEqual((sys.getrefcount(self.arena), self.arena.stats["regions"]), (before, regions))
+        self.assertLess(sys.getallocatedblocks() - blocks, 400)
 
     def test_pipelines_that_are_none(self):
         for name in ("no-such", "/no/such.json", "", "a\0b", 3, None):

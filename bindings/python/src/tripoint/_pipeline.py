@@ -96,6 +96,8 @@ class Pipeline:
         `outputs`: the names wanted (default: the first output's), or a dict of names and arrays that take them. What an
         input means is guessed from its shape, as allocate() does; a Region says it itself.
         """
+        if not isinstance(inputs, Mapping):
+            raise TypeError(f"inputs are a dict of names and values, not {type(inputs).__name__}")
         if outputs is None:
             outputs = (self._inner.output,)
         places = dict(outputs) if isinstance(outputs, Mapping) else dict.fromkeys(outputs)
