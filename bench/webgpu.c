@@ -141,6 +141,7 @@ int main(int argc, char **argv) {
     measure("resize 1080p to 512, area", lanes, 3, &stage, rounds);
 
     stage = (struct trii_stage){.name = "apply_mask", .op = mask_op, .operand_count = 3};
+    check(trii_args_resolve(mask_op, NULL, 0, &stage.args, &err), &err);
     stage.operands[0] = image;
     stage.operands[1] = operand(arena, mask_op, 1, tri_layout_mask(256, 256));
     float *mask = (float *)(void *)stage.operands[1].region.bytes;

@@ -121,8 +121,10 @@ static void apply_mask(uint32_t width, uint32_t height, uint32_t mask_side, bool
     const struct tri_layout layout = tri_layout_image(height, width, 4, TRI_DTYPE_U8);
     const size_t bytes = (size_t)width * height * 4;
     struct trii_stage stage = {.name = "large", .op = op, .operand_count = 3, .in_place = in_place};
+    struct tri_error err = {0};
     uint8_t *wanted = malloc(bytes);
     assert_non_null(wanted);
+    assert_ok(trii_args_resolve(op, NULL, 0, &stage.args, &err));
     if (!engine)
         skip_because("webgpu: %s", why.message);
     stage.operands[0] = operand(op, 0, layout);

@@ -77,7 +77,9 @@ static struct trii_operand operand(struct life *life, const struct trii_op *op, 
 static void make_mask_stage(struct life *life, struct trii_stage *stage) {
     const struct trii_op *op = trii_op_get(TRII_OP_APPLY_MASK);
     const struct tri_layout image = tri_layout_image(HEIGHT, WIDTH, 4, TRI_DTYPE_U8);
+    struct tri_error err = {0};
     *stage = (struct trii_stage){.name = "mask", .op = op, .operand_count = 3};
+    assert_ok(trii_args_resolve(op, NULL, 0, &stage->args, &err));
     stage->operands[0] = operand(life, op, 0, image);
     stage->operands[1] = operand(life, op, 1, tri_layout_mask(SIDE, SIDE));
     stage->operands[2] = operand(life, op, 2, image);
