@@ -259,6 +259,15 @@ static void a_fine_blur_of_a_huge_image_is_refused_on_WEBGPU(void **state) {
     free_stage(&stage);
 }
 
+static void a_blur_in_percent_is_the_same_on_WEBGPU(void **state) {
+    (void)state;
+    need(WEBGPU, "blur");
+    check_all(WEBGPU, &(struct job){.op = "blur",
+                                    .params = {{"sigma", 5, NULL}, {"unit", 0, "percent"}},
+                                    .param_count = 2,
+                                    .in = {IMAGE(140, 333)}});
+}
+
 static void composite(int e) {
     need(e, "composite");
     for (size_t i = 0; i < SIZES; i++) {
@@ -363,7 +372,7 @@ int main(void) {
         cmocka_unit_test(blend_on_WEBGPU),      cmocka_unit_test(cover_on_WEBGPU),
         cmocka_unit_test(refine_on_WEBGPU),     cmocka_unit_test(steady_on_WEBGPU),
         cmocka_unit_test(face_tiles_on_WEBGPU), cmocka_unit_test(hide_boxes_on_WEBGPU),
-        cmocka_unit_test(decode_faces_on_WASM), cmocka_unit_test(a_fine_blur_of_a_huge_image_is_refused_on_WEBGPU),
+        cmocka_unit_test(a_blur_in_percent_is_the_same_on_WEBGPU), cmocka_unit_test(decode_faces_on_WASM), cmocka_unit_test(a_fine_blur_of_a_huge_image_is_refused_on_WEBGPU),
     };
     return cmocka_run_group_tests_name("effects", tests, open_all, close_all);
 }

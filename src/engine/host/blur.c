@@ -1,9 +1,10 @@
 #include "engine/host/host.h"
 
 #include "effects.h"
+#include "engine/ops/blur.h"
 
 static struct trii_blur plan(const struct trii_stage *stage) {
-    return trii_blur_plan(trii_args_number(stage->op, &stage->args, "sigma"), trii_host_size(&stage->operands[0]));
+    return trii_blur_plan(trii_blur_sigma(stage), trii_host_size(&stage->operands[0]));
 }
 
 /* The plan lies before the kernel's own scratch. */

@@ -1,8 +1,7 @@
 #include "engine/webgpu/recipe.h"
 
 #include "effects.h"
-
-#include <string.h>
+#include "engine/ops/blur.h"
 
 extern const char trii_wgsl_blur[];
 
@@ -53,7 +52,7 @@ static void add(struct trii_gpu_work *work, const struct trii_gpu_source *source
 tri_status trii_gpu_blur(const struct trii_stage *stage, struct trii_gpu_work *work, struct tri_error *err) {
     const struct trii_operand *image = &stage->operands[0];
     const struct trii_size size = {(uint32_t)trii_gpu_width(image), (uint32_t)trii_gpu_height(image)};
-    const struct trii_blur blur = trii_blur_plan(trii_args_number(stage->op, &stage->args, "sigma"), size);
+    const struct trii_blur blur = trii_blur_plan(trii_blur_sigma(stage), size);
     const struct values values = values_of(&blur, size);
     const uint64_t bytes = (uint64_t)blur.small.width * blur.small.height * 16;
     const size_t first = trii_gpu_add_scratch(work, bytes, NULL);
