@@ -6,7 +6,7 @@
  * bring-up: opening the engine (first and again), preparing vignette with nothing cached and with the compiled guest
  * cached. vignette: the guest through the window, the guest on a private arena (staged), the host's plain and fastest
  * kernels. grant: opening and closing the window over the image. call: a guest's function that loads one byte, and a
- * whole stage over one pixel. One line of JSON a measurement.
+ * whole stage over one pixel, beside the bare system calls of its permissions. One line of JSON a measurement.
  */
 #include "engine/wasm/wasm.h"
 #include "kernels.h"
@@ -119,6 +119,21 @@ static void grant(struct world *w, struct series *s) {
     add(s, since);
 }
 
+/* What a stage's permissions cost at least: the two system calls on the same mapping, and the fault in between. */
+static void bare_grant(struct world *w, struct series *s) {
+    struct tri_error err = {0};
+    struct trii_window *window = &w->wasm->host.window;
+    struct trii_wasm_view *view;
+    const uint32_t guest = w->wasm->guests[TRII_OP_VIGNETTE].number;
+    need(trii_window_view(window, &w->image, &view, &err) == TRI_OK, "view", &err);
+    volatile uint8_t *bytes = trii_window_bytes(window, view, guest);
+    uint64_t since = trii_sys_now_ns();
+    need(trii_sys_protect((void *)(uintptr_t)bytes, view->region.mapped_bytes, TRII_PROT_READ_WRITE) == 0, "open", NULL);
+    bytes[0] = bytes[0];
+    need(trii_sys_protect((void *)(uintptr_t)bytes, view->region.mapped_bytes, TRII_PROT_NONE) == 0, "close", NULL);
+    add(s, since);
+}
+
 static void one_call(struct world *w, struct series *s) {
     struct tri_error err = {0};
     wasmtime_func_t function;
@@ -150,7 +165,9 @@ static struct series opens, prepares, through_window = {.name = "vignette 1080p,
                      staged = {.name = "vignette 1080p, guest on staged copies"},
                      plain = {.name = "vignette 1080p, plain C"}, best = {.name = "vignette 1080p, fastest C"},
                      grants = {.name = "grant and revoke 1080p RGBA"}, stages = {.name = "whole stage, one pixel"},
-                     calls = {.name = "call of a guest's function"};
+                     calls = {.name = "call of a guest's function"},
+                     first_stages = {.name = "whole stage, one pixel, caches cold"}, first_bare,
+                     bare = {.name = "bare mprotect: open, touch, close, one page"};
 
 int main(int argc, char **argv) {
     size_t rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 101;
@@ -172,10 +189,13 @@ int main(int argc, char **argv) {
         kernel(trii_kernels_best(), window.image.bytes, &best);
         run(&copies, &staged);
         grant(&window, &grants);
+        run(&pixel, &first_stages); /* brings back what the large images drove out of the caches */
         run(&pixel, &stages);
+        bare_grant(&pixel, &first_bare);
+        bare_grant(&pixel, &bare);
         one_call(&pixel, &calls);
     }
-    struct series *all[] = {&through_window, &staged, &plain, &best, &grants, &stages, &calls};
+    struct series *all[] = {&through_window, &staged, &plain, &best, &grants, &first_stages, &stages, &bare, &calls};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         tell(all[i]);
     world_close(&pixel);
