@@ -78,8 +78,9 @@ struct trii_effects {
     void (*composite)(const uint8_t *front, const uint8_t *behind, struct trii_size size, uint8_t *dst);
     /* The same over one colour. */
     void (*flatten)(const uint8_t *front, const uint8_t rgb[3], struct trii_size size, uint8_t *dst);
-    /* The same after front's alpha has become alpha * m + 0.5, cut, m being the mask sampled as apply_mask does. */
-    void (*blend)(const uint8_t *front, const uint8_t *behind, struct trii_size size, const float *mask,
+    /* The same after front's alpha has become alpha * m + 0.5, cut, m being the mask sampled as apply_mask does.
+     * `least` is 0, or 255 when what is behind counts as opaque. */
+    void (*blend)(const uint8_t *front, const uint8_t *behind, uint32_t least, struct trii_size size, const float *mask,
                   struct trii_size mask_size, uint8_t *dst, void *scratch);
     /* apply_mask (kernels.h) with 1 - m for m. src may be dst. */
     void (*apply_outside)(const uint8_t *src, struct trii_size size, const float *mask, struct trii_size mask_size,

@@ -32,8 +32,8 @@ void TRII_EFFECT(blur)(const uint8_t *src, struct trii_size size, const struct t
                        void *scratch);
 void TRII_EFFECT(composite)(const uint8_t *front, const uint8_t *behind, struct trii_size size, uint8_t *dst);
 void TRII_EFFECT(flatten)(const uint8_t *front, const uint8_t rgb[3], struct trii_size size, uint8_t *dst);
-void TRII_EFFECT(blend)(const uint8_t *front, const uint8_t *behind, struct trii_size size, const float *mask,
-                        struct trii_size mask_size, uint8_t *dst, void *scratch);
+void TRII_EFFECT(blend)(const uint8_t *front, const uint8_t *behind, uint32_t least, struct trii_size size,
+                        const float *mask, struct trii_size mask_size, uint8_t *dst, void *scratch);
 void TRII_EFFECT(apply_outside)(const uint8_t *src, struct trii_size size, const float *mask, struct trii_size mask_size,
                                 uint8_t *dst, void *scratch);
 void TRII_EFFECT(unmix)(const struct trii_unmix *from, struct trii_size size, const float *mask, struct trii_size mask_size,

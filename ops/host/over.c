@@ -97,8 +97,8 @@ static const float *mask_of(const struct masking *m, const float *mask, uint32_t
     return m->row;
 }
 
-static inline void blend_block(const uint8_t *front, const uint8_t *behind, const float *mask, size_t count,
-                               uint8_t *dst) {
+static inline void blend_block(const uint8_t *front, const uint8_t *behind, uint32_t least, const float *mask,
+                               size_t count, uint8_t *dst) {
     uint32_t f[BLOCK] = {0}, b[BLOCK] = {0}, out[BLOCK];
     float m[BLOCK] = {0};
     read_block(f, front, count);
@@ -107,20 +107,20 @@ static inline void blend_block(const uint8_t *front, const uint8_t *behind, cons
         m[i] = mask[i];
     for (size_t i = 0; i < BLOCK; i++) {
         const uint32_t af = (uint32_t)(int32_t)((float)(int32_t)(f[i] >> 24) * m[i] + 0.5f);
-        out[i] = over(f[i], af, b[i], b[i] >> 24);
+        out[i] = over(f[i], af, b[i], b[i] >> 24 | least);
     }
     write_block(dst, out, count);
 }
 
-void TRII_EFFECT(blend)(const uint8_t *front, const uint8_t *behind, struct trii_size size, const float *mask,
-                        struct trii_size mask_size, uint8_t *dst, void *scratch) {
+void TRII_EFFECT(blend)(const uint8_t *front, const uint8_t *behind, uint32_t least, struct trii_size size,
+                        const float *mask, struct trii_size mask_size, uint8_t *dst, void *scratch) {
     const struct masking m = masking_in(scratch, size, mask_size);
     for (uint32_t y = 0; y < size.height; y++) {
         const size_t first = (size_t)y * size.width * 4, whole = size.width - size.width % BLOCK;
         const float *row = mask_of(&m, mask, y);
         for (size_t x = 0; x < whole; x += BLOCK)
-            blend_block(front + first + x * 4, behind + first + x * 4, row + x, BLOCK, dst + first + x * 4);
-        blend_block(front + first + whole * 4, behind + first + whole * 4, row + whole, size.width - whole,
+            blend_block(front + first + x * 4, behind + first + x * 4, least, row + x, BLOCK, dst + first + x * 4);
+        blend_block(front + first + whole * 4, behind + first + whole * 4, least, row + whole, size.width - whole,
                     dst + first + whole * 4);
     }
 }

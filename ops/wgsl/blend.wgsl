@@ -35,6 +35,16 @@ fn front_at(i: u32) -> u32 {
 }
 //end
 
+//if opaque
+fn behind_at(i: u32) -> vec4f {
+    return vec4f(unpacked(behind[i]).rgb, 255.0);
+}
+//else
+fn behind_at(i: u32) -> vec4f {
+    return unpacked(behind[i]);
+}
+//end
+
 @compute @workgroup_size(256)
 fn blend(@builtin(global_invocation_id) id: vec3u) {
     if (id.x >= job.extent.x || id.y >= job.extent.y) {
@@ -42,5 +52,5 @@ fn blend(@builtin(global_invocation_id) id: vec3u) {
     }
     let i = job.base + id.y * job.pitch + id.x;
     let f = unpacked(front_at(i));
-    blended[i] = over_pixel(f.rgb, floor(f.a * mask_at(job.origin + id.xy) + 0.5), unpacked(behind[i]));
+    blended[i] = over_pixel(f.rgb, floor(f.a * mask_at(job.origin + id.xy) + 0.5), behind_at(i));
 }

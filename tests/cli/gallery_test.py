@@ -96,6 +96,9 @@ class Case(unittest.TestCase):
         far = sum(abs(p - q) > by for p, q in zip(a.bytes, b.bytes))
         self.assertLess(far, len(a.bytes) / 5000)
 
+    def assert_opaque(self, picture):
+        self.assertEqual(set(picture.bytes[3::4]), {255})
+
     def assert_person(self, picture):
         for x, y in PERSON:
             self.assert_near(picture.at(x, y), self.portrait.at(x, y), 3, (x, y))
@@ -117,6 +120,7 @@ class Backgrounds(Case):
     def test_blur_background(self):
         self.need("webgpu", "webnn")
         blurred = self.run_command("blur-background")
+        self.assert_opaque(blurred)
         self.assert_person(blurred)
         for box in ((395, 90, 450, 250), (5, 20, 60, 120)):  # the shuttle, the flag
             self.assertLess(blurred.detail(*box), self.portrait.detail(*box) * 0.35, box)
@@ -131,6 +135,7 @@ class Backgrounds(Case):
     def test_replace_background(self):
         self.need("webgpu", "webnn")
         replaced = self.run_command("replace-background")
+        self.assert_opaque(replaced)
         self.assert_person(replaced)
         red, _, blue = replaced.at(20, 20)
         self.assertGreater(blue, red + 50)  # the sky
@@ -143,6 +148,7 @@ class Backgrounds(Case):
     def test_portrait(self):
         self.need("webgpu", "webnn", "wasm")
         portrait = self.run_command("portrait")
+        self.assert_opaque(portrait)
         self.assertLess(portrait.mean(470, 0, 512, 30), self.portrait.mean(470, 0, 512, 30) * 0.75)
         self.assertGreater(portrait.mean(190, 170, 260, 200), self.portrait.mean(190, 170, 260, 200) * 0.93)
         self.assertLess(portrait.detail(395, 90, 450, 250), self.portrait.detail(395, 90, 450, 250) * 0.5)

@@ -109,7 +109,7 @@ static void run(const struct trii_effects *set, const struct scene *s, int effec
         set->flatten(s->image, rgb, s->size, out);
         break;
     case BLEND:
-        set->blend(s->image, s->second, s->size, s->mask, s->other, out, s->scratch);
+        set->blend(s->image, s->second, s->size.width % 2 ? 255 : 0, s->size, s->mask, s->other, out, s->scratch);
         break;
     case OUTSIDE:
         set->apply_outside(s->image, s->size, s->mask, s->other, out, s->scratch);

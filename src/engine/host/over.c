@@ -25,7 +25,8 @@ static size_t blend_scratch(const struct trii_stage *stage) {
 }
 
 static void run_blend(const struct trii_host_job *job) {
-    trii_effects_best()->blend(bytes(job, 0), bytes(job, 1), trii_host_size(&job->stage->operands[0]),
+    const uint32_t least = trii_args_is(job->stage->op, &job->stage->args, "opaque", "yes") ? 255 : 0;
+    trii_effects_best()->blend(bytes(job, 0), bytes(job, 1), least, trii_host_size(&job->stage->operands[0]),
                                (const float *)(const void *)bytes(job, 2), trii_host_size(&job->stage->operands[2]),
                                bytes(job, 3), job->scratch);
 }

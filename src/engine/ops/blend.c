@@ -7,6 +7,10 @@ static const struct tri_operand_info operands[] = {
     {"blended", TRI_ACCESS_WRITE, TRI_KIND_IMAGE, "the first, through the mask, over the second"},
 };
 
+static const struct tri_param_info params[] = {
+    {"opaque", "choice", 0, 0, 0, "no", "no|yes", "yes: what is behind counts as opaque, whatever its alpha"},
+};
+
 static tri_status infer(const struct trii_op *op, const struct trii_args *args, const struct tri_layout *in,
                         struct tri_layout *out, struct tri_error *err) {
     tri_status status = trii_need_rgba(op, &in[0], err);
@@ -30,10 +34,12 @@ const struct trii_op trii_blend_op = {
     .id = TRII_OP_BLEND,
     .info = {.name = "blend",
              .summary = "lays an image over another one, through a mask",
-             .definition = "apply_mask to front, then composite over behind, in one step.",
+             .definition = "apply_mask to front, then composite over behind (with opaque, its alpha taken for 255), in one step.",
              .technologies = TRII_ON(HOST) | TRII_ON(WEBGPU),
              .in_place = true,
              .operand_count = TRII_COUNT(operands),
-             .operands = operands},
+             .operands = operands,
+             .param_count = TRII_COUNT(params),
+             .params = params},
     .infer = infer,
 };

@@ -5,9 +5,9 @@
 
 extern const char trii_wgsl_over[], trii_wgsl_blend[], trii_wgsl_unmix[];
 
-enum { IN_PLACE = 1, COLOUR = 2, HUGE = 2 };
+enum { IN_PLACE = 1, COLOUR = 2, HUGE = 2, OPAQUE = 4 };
 #define OVER(name, bindings) {name, trii_wgsl_over, "over", bindings, {"in_place", "colour"}}
-#define BLEND(bindings) {"blend", trii_wgsl_blend, "blend", bindings, {"in_place", "huge"}}
+#define BLEND(bindings) {"blend", trii_wgsl_blend, "blend", bindings, {"in_place", "huge", "opaque"}}
 
 /* By whether front is what is written. */
 static const struct trii_gpu_source composite[2] = {OVER("composite", "uwrr"), OVER("composite", "uwr")};
@@ -50,6 +50,8 @@ tri_status trii_gpu_blend(const struct trii_stage *stage, struct trii_gpu_work *
     struct trii_gpu_pass *pass = trii_gpu_add_pass(work, &blend[in_place], &stage->operands[3]);
     (void)err;
     pass->variant = (in_place ? IN_PLACE : 0) | (trii_gpu_is_huge(mask) ? HUGE : 0);
+    if (trii_args_is(stage->op, &stage->args, "opaque", "yes"))
+        pass->variant |= OPAQUE;
     pass->bound[0] = 3;
     pass->bound[1] = 2;
     pass->bound[2] = 1;
