@@ -20,8 +20,12 @@
  *   2. A writer enters when the region is idle. Fairness is phase-fair: once a writer waits, later
  *      readers queue behind it; when it leaves, the readers that queued go first.
  *   3. Several regions are taken in one tri_sync_acquire_many(): all or none, nothing held while
- *      waiting. Who waits for more while holding may wait for ever, so give such a wait a timeout:
- *      this version does not look for circles, TRI_WOULD_DEADLOCK is reserved for one that does.
+ *      waiting. Who waits for more while holding may wait for ever, so give such a wait a timeout.
+ *      TRI_WOULD_DEADLOCK answers what can be seen: a thread would wait for a region on which it has
+ *      a claim itself, to write it, or to read it behind a writer that waits for that claim. Since
+ *      another thread may release a claim, this is told to waits about which nothing was said (NULL):
+ *      they are for threads that release what they take. A wait with a struct tri_wait, TRI_FOREVER
+ *      included, is told so only in a process of one thread, where nobody else could.
  *   4. Entering acquires: everything the previous writer did is visible. Leaving releases.
  *   5. A writer that failed poisons the region; the first cause is kept, and every later acquire
  *      (but tri_sync_acquire_poisoned) answers TRI_POISONED with that cause until tri_sync_reset().
@@ -71,7 +75,7 @@ TRI_API void tri_cancel_set(struct tri_cancel *cancel); /**< async-signal-safe *
 TRI_API bool tri_cancel_is_set(const struct tri_cancel *cancel);
 TRI_API void tri_cancel_destroy(struct tri_cancel **cancel);
 
-/** How long to wait and what may end it. NULL means for ever. */
+/** How long to wait and what may end it. NULL means for ever, but not for oneself (rule 3). */
 struct tri_wait {
     uint64_t timeout_ns;       /**< from now; 0 tries once; TRI_FOREVER has no end */
     struct tri_cancel *cancel; /**< may be NULL */

@@ -37,6 +37,7 @@ static struct trii_want want_of(uint32_t region, enum tri_technology technology,
     return (struct trii_want){.region = region,
                               .technology = technology,
                               .write = write,
+                              .plain = !wait,
                               .timeout_ns = wait ? wait->timeout_ns : TRI_FOREVER,
                               .cancel = wait ? wait->cancel : NULL};
 }

@@ -10,6 +10,7 @@ struct batch {
     struct tri_sync *sync;
     const struct tri_claim_request *requests;
     size_t count;
+    bool handed, plain;  /* as in struct trii_want */
     uint32_t overwrite; /* bit i: request i enters in spite of poison */
     uint8_t order[TRI_CLAIM_MANY_MAX]; /* requests by rising region */
     tri_claim claims[TRI_CLAIM_MANY_MAX];
@@ -22,6 +23,8 @@ static struct trii_want want_at(const struct batch *batch, size_t i, uint64_t ti
                               .technology = request->technology,
                               .write = request->access != TRI_ACCESS_READ,
                               .poisoned = batch->overwrite >> i & 1u,
+                              .handed = batch->handed,
+                              .plain = batch->plain,
                               .timeout_ns = timeout_ns,
                               .cancel = cancel};
 }
@@ -105,26 +108,33 @@ static tri_status acquire_all(struct batch *batch, uint64_t me, const struct tri
     }
 }
 
+static tri_status acquire_batch(struct batch *batch, const struct tri_wait *wait, tri_claim *claims,
+                                struct tri_error *err) {
+    if (!batch->sync || !batch->requests || !claims || batch->count == 0 || batch->count > TRI_CLAIM_MANY_MAX)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "%zu claims at once: 1 … %d, and no pointer may be NULL",
+                         batch->count, TRI_CLAIM_MANY_MAX);
+    tri_status status = sort_requests(batch, err);
+    if (status != TRI_OK)
+        return status;
+    uint64_t me = trii_sync_me(batch->sync, err);
+    if (!me)
+        return TRI_LIMIT;
+    status = acquire_all(batch, me, wait, err);
+    for (size_t i = 0; status == TRI_OK && i < batch->count; i++)
+        claims[i] = batch->claims[i];
+    return status;
+}
+
 tri_status trii_sync_acquire_many(struct tri_sync *sync, const struct tri_claim_request *requests, size_t count,
                                   uint32_t overwrite, const struct tri_wait *wait, tri_claim *claims,
                                   struct tri_error *err) {
-    struct batch batch = {.sync = sync, .requests = requests, .count = count, .overwrite = overwrite};
-    if (!sync || !requests || !claims || count == 0 || count > TRI_CLAIM_MANY_MAX)
-        return trii_fail(err, TRI_INVALID_ARGUMENT, "%zu claims at once: 1 … %d, and no pointer may be NULL", count,
-                         TRI_CLAIM_MANY_MAX);
-    tri_status status = sort_requests(&batch, err);
-    if (status != TRI_OK)
-        return status;
-    uint64_t me = trii_sync_me(sync, err);
-    if (!me)
-        return TRI_LIMIT;
-    status = acquire_all(&batch, me, wait, err);
-    for (size_t i = 0; status == TRI_OK && i < count; i++)
-        claims[i] = batch.claims[i];
-    return status;
+    struct batch batch = {
+        .sync = sync, .requests = requests, .count = count, .overwrite = overwrite, .handed = true};
+    return acquire_batch(&batch, wait, claims, err);
 }
 
 tri_status tri_sync_acquire_many(struct tri_sync *sync, const struct tri_claim_request *requests, size_t count,
                                  const struct tri_wait *wait, tri_claim *claims, struct tri_error *err) {
-    return trii_sync_acquire_many(sync, requests, count, 0, wait, claims, err);
+    struct batch batch = {.sync = sync, .requests = requests, .count = count, .plain = !wait};
+    return acquire_batch(&batch, wait, claims, err);
 }

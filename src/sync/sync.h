@@ -23,7 +23,8 @@
 #define TRII_SYNC_REGIONS_MAX 65536u
 
 /* tri_sync_acquire_many() for a stage that overwrites some of its regions whole: request i is let in to write in spite
- * of poison where bit i of `overwrite` is set, as tri_sync_acquire_poisoned() would. */
+ * of poison where bit i of `overwrite` is set, as tri_sync_acquire_poisoned() would. Its claims are released by whoever
+ * finishes the stage: a thread that waits is never told TRI_WOULD_DEADLOCK because of them. */
 tri_status trii_sync_acquire_many(struct tri_sync *sync, const struct tri_claim_request *requests, size_t count,
                                   uint32_t overwrite, const struct tri_wait *wait, tri_claim *claims,
                                   struct tri_error *err);
@@ -79,6 +80,8 @@ struct trii_want {
     enum tri_technology technology;
     bool write;
     bool poisoned;       /* enter a poisoned region, to overwrite it */
+    bool handed;         /* others will release the claim */
+    bool plain;          /* no word was said about the wait: the caller releases what it takes */
     uint64_t timeout_ns; /* 0 looks once */
     struct tri_cancel *cancel;
 };
@@ -163,8 +166,6 @@ bool trii_sync_touched(const struct tri_sync *sync, uint32_t region);
 /* This process's member bits; a forked child becomes a member of its own. 0 and an error when the table is full. */
 uint64_t trii_sync_me(struct tri_sync *sync, struct tri_error *err);
 
-/* Takes a FREE slot, 0 when all are in use. `made` is what it holds then: `bits` and a number. */
-uint32_t trii_sync_take_slot(struct tri_sync *sync, uint32_t region, uint64_t bits, uint64_t *made);
 /* Checks arguments, after giving a forked child's handle back its contents. */
 tri_status trii_sync_check(const struct tri_sync *sync, uint32_t region, enum tri_technology technology,
                            const tri_claim *out, struct tri_error *err);

@@ -15,6 +15,7 @@
 #include "sync/sync.h"
 
 #include <errno.h>
+#include <sys/single_threaded.h>
 
 #define SPIN_ROUNDS 512u   /* about as long as it takes to wake a sleeper; then sleep */
 #define LOOK_NS 50000000u  /* how often a waiter looks whether those before it live */
@@ -195,15 +196,15 @@ static void announce(struct tri_sync *sync, uint32_t region, uint32_t slot) {
         trii_or_seq_cst(word, flag);
 }
 
-uint32_t trii_sync_take_slot(struct tri_sync *sync, uint32_t region, uint64_t bits, uint64_t *made) {
-    *made = trii_number() | bits;
+/* Takes a FREE slot for what `made` says; 0 when all are in use. */
+static uint32_t take_slot(struct tri_sync *sync, uint32_t region, uint64_t made) {
     for (uint32_t slot = 1; slot <= TRII_SLOTS; slot++) {
         _Atomic uint64_t *at = trii_slot_at(sync, region, slot);
         uint64_t seen = trii_load_relaxed(at);
         while (trii_slot_state(seen) == TRII_SLOT_FREE) {
             if (trii_slot_flag(slot))
                 announce(sync, region, slot);
-            if (trii_cas_seq_cst(at, &seen, *made))
+            if (trii_cas_seq_cst(at, &seen, made))
                 return slot;
         }
     }
@@ -230,15 +231,19 @@ static uint64_t look_as_reader(struct tri_sync *sync, uint32_t region, uint32_t 
     return seen;
 }
 
+/* A new claim, but for the word's flags. */
+static uint64_t claim_of(const struct trii_want *want, uint64_t me, unsigned state) {
+    return (want->handed ? trii_number_handed() : trii_number()) | trii_slot_bits(me, state, want->technology);
+}
+
 static tri_status try_read(struct tri_sync *sync, const struct trii_want *want, uint64_t me, tri_claim *out) {
     uint64_t word = trii_load_acquire(&trii_cell(sync, want->region)->word);
     if (word & TRII_WORD_POISON)
         return TRI_POISONED;
     if (word & (TRII_WORD_WWAIT | TRII_WORD_CLOSED))
         return TRI_BUSY;
-    uint64_t mine;
-    uint32_t slot =
-        trii_sync_take_slot(sync, want->region, trii_slot_bits(me, TRII_SLOT_READING, want->technology), &mine);
+    uint64_t mine = claim_of(want, me, TRII_SLOT_READING);
+    uint32_t slot = take_slot(sync, want->region, mine);
     if (!slot)
         return TRI_LIMIT;
     word = look_as_reader(sync, want->region, slot);
@@ -253,7 +258,7 @@ static tri_status try_read(struct tri_sync *sync, const struct trii_want *want, 
 
 /* The word that makes `want` the next writer of what `word` says. */
 static uint64_t writers_word(const struct trii_want *want, uint64_t word, uint64_t me, enum trii_word_state state) {
-    uint64_t made = trii_number() | trii_slot_bits(me, state, want->technology) | (word & TRII_WORD_FLAGS);
+    uint64_t made = claim_of(want, me, state) | (word & TRII_WORD_FLAGS);
     return want->poisoned && (word & TRII_WORD_POISON) ? made | TRII_WORD_CLEANSE : made;
 }
 
@@ -316,6 +321,11 @@ tri_status trii_sync_explain(struct tri_sync *sync, const struct trii_want *want
     case TRI_TIMEOUT:
         return trii_fail(err, status, "region %u was not free for %s within %.3f ms: it is %s", want->region, what,
                          (double)want->timeout_ns / 1e6, held);
+    case TRI_WOULD_DEADLOCK:
+        return trii_fail(err, status,
+                         "region %u is held (%s) by a claim that this thread took and keeps, so waiting for %s it would "
+                         "never end: release that claim first, or say how long to wait, if another thread will",
+                         want->region, held, what);
     case TRI_CANCELLED:
         return trii_fail(err, status, "waiting for %s region %u was cancelled", what, want->region);
     default:
@@ -339,9 +349,7 @@ struct waiter {
 
 static bool join(struct waiter *w) {
     struct trii_cold *cold = &w->sync->colds[w->want->region];
-    uint64_t made;
-    w->slot = trii_sync_take_slot(w->sync, w->want->region,
-                                  trii_slot_bits(w->me, TRII_SLOT_TAKEN, w->want->technology), &made);
+    w->slot = take_slot(w->sync, w->want->region, claim_of(w->want, w->me, TRII_SLOT_TAKEN));
     if (!w->slot)
         return false;
     w->at = trii_slot_at(w->sync, w->want->region, w->slot);
@@ -475,6 +483,26 @@ static tri_status queue_up(struct waiter *w, uint64_t deadline, tri_claim *out) 
     }
 }
 
+static bool is_callers(const struct trii_want *want, uint64_t me, uint64_t value) {
+    return trii_member_bits(value) == me && (__libc_single_threaded || (want->plain && trii_number_is_own(value)));
+}
+
+/* True when the wait would end only by what the caller does after it: the region is held by a claim of a process that
+ * has one thread, or by one that this thread took itself and keeps. Readers inside shut a reader out only where a writer
+ * waits for them. */
+static bool waits_for_itself(struct tri_sync *sync, const struct trii_want *want, uint64_t me) {
+    uint64_t word = trii_load_seq_cst(&trii_cell(sync, want->region)->word);
+    enum trii_word_state state = trii_word_state(word);
+    if ((state == TRII_WORD_WRITE || state == TRII_WORD_SHARED) && is_callers(want, me, word))
+        return true;
+    for (uint32_t slot = 1; slot <= trii_slots_used(word); slot++) {
+        uint64_t seen = trii_load_seq_cst(trii_slot_at(sync, want->region, slot));
+        if (trii_slot_state(seen) == TRII_SLOT_READING && is_callers(want, me, seen))
+            return true;
+    }
+    return false;
+}
+
 /* Watches the word for a moment without queueing. */
 static tri_status spin(struct tri_sync *sync, const struct trii_want *want, uint64_t me, tri_claim *out) {
     tri_status status = TRI_BUSY;
@@ -497,6 +525,8 @@ tri_status trii_sync_wait(struct tri_sync *sync, const struct trii_want *want, t
         struct waiter waiter = {.sync = sync, .want = want, .me = me, .word = &trii_cell(sync, want->region)->word};
         if (want->cancel && tri_cancel_is_set(want->cancel))
             status = TRI_CANCELLED;
+        else if (want->timeout_ns == TRI_FOREVER && !want->cancel && waits_for_itself(sync, want, me))
+            status = TRI_WOULD_DEADLOCK;
         if (status == TRI_BUSY)
             status = spin(sync, want, me, out);
         if (status == TRI_BUSY)
