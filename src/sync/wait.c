@@ -17,7 +17,9 @@
 #include <errno.h>
 #include <sys/single_threaded.h>
 
+#ifndef SPIN_ROUNDS        /* fewer where each step is followed (tests/unit/sync_steps_test.c) */
 #define SPIN_ROUNDS 512u   /* about as long as it takes to wake a sleeper; then sleep */
+#endif
 #define LOOK_NS 50000000u  /* how often a waiter looks whether those before it live */
 #define FIRST_MEMBER ((uint64_t)1 << TRII_MEMBER_SHIFT) /* in private memory others are what a fork left */
 #define CANCEL_NS 5000000u /* how often one that may be cancelled looks, where it can't sleep on two words */
