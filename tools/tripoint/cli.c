@@ -42,6 +42,10 @@ int cli_flush(void) {
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
+    if (errno == 0) { /* lost earlier, and the reason with it: the next byte is lost for the same one */
+        clearerr(stdout);
+        (void)!(fputc('\n', stdout) == EOF || fflush(stdout));
+    }
     fprintf(stderr, "tripoint: can't write standard output%s%s\n", errno ? ": " : "", errno ? strerror(errno) : "");
     clearerr(stdout); /* told once */
     return tri_status_exit_code(TRI_IO);
