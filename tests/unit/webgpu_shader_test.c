@@ -133,8 +133,8 @@ static void a_pipeline_binds_and_sets(void **state) {
 static void staged(void **state) {
     (void)state;
     NEEDS_DEVICE;
-    setenv("TRIPOINT_WEBGPU_STAGING", "1", 1);
     tri_runtime_destroy(&runtime);
+    setenv("TRIPOINT_WEBGPU_STAGING", "1", 1);
     assert_ok(tri_runtime_create(NULL, &runtime, &err));
     run_split();
     unsetenv("TRIPOINT_WEBGPU_STAGING");
