@@ -156,6 +156,11 @@ TRI_API TRI_MUST_USE tri_status tri_operation_open(const struct tri_operation_pa
 TRI_API const struct tri_operation_info *tri_operation_info(const struct tri_operation *operation);
 TRI_API void tri_operation_close(struct tri_operation **operation);
 
+/** What the program of worker processes does with descriptor 3: for programs that are their own (TRIPOINT_WORKER names
+ * them); the command tripoint is one. Ends the process when the owner is
+ * gone; returns an exit code when it can't begin. */
+TRI_API int tri_worker_main(int socket);
+
 TRI_END_DECLS
 
 #endif

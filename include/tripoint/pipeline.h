@@ -43,6 +43,9 @@ struct tri_runtime_params {
     const struct tri_arena_params *arena;  /**< NULL: the defaults */
     const struct tri_engine_params *engines[TRI_TECHNOLOGY_COUNT]; /**< NULL entries: the defaults; copied */
     bool allow_native; /**< stages may name shared objects, which run with the rights of this process */
+    /** Stages that name files run in a worker process over the same pages, which is killed when a stage does not end in
+     * time. The arena is shared. docs/isolation.md */
+    bool isolate;
 };
 
 TRI_API TRI_MUST_USE tri_status tri_runtime_create(const struct tri_runtime_params *params, struct tri_runtime **out,

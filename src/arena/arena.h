@@ -31,8 +31,9 @@ tri_status trii_arena_resolve(const struct tri_arena *arena, tri_handle handle, 
 tri_status trii_arena_pin(struct tri_arena *arena, tri_handle handle, struct trii_region *out, struct tri_error *err);
 void trii_arena_unpin(struct tri_arena *arena, uint32_t index);
 
-/* For a host borrow, which holds a claim all the while: a pin, or on an imported arena, where nobody pins, the look
- * alone. On imported arenas trii_arena_pin() is TRI_PERMISSION. */
+/* On an imported arena a pin keeps nothing: it is a look, and the owner keeps pages only as long as a claim of the peer's is
+ * held. An engine's native view there outlives its region, but nothing runs on it without a claim. On one that was
+ * imported read-only, trii_arena_pin() is TRI_PERMISSION, and a host borrow is a look alone. */
 tri_status trii_arena_borrow(struct tri_arena *arena, tri_handle handle, struct trii_region *out,
                              struct tri_error *err);
 void trii_arena_give_back(struct tri_arena *arena, uint32_t index);

@@ -71,6 +71,8 @@ static tri_status pin(const struct tri_arena *arena, tri_handle handle, struct t
 }
 
 tri_status trii_arena_pin(struct tri_arena *arena, tri_handle handle, struct trii_region *out, struct tri_error *err) {
+    if (arena->imported && !arena->read_only) /* the owner keeps the pages as long as a claim is held: peer.c */
+        return trii_peer_resolve(arena, handle, out, err);
     tri_status status = pin(arena, handle, err);
     if (status == TRI_OK)
         fill(arena, handle, read_place(&arena->slots[trii_handle_index(handle)]), out);

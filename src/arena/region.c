@@ -239,7 +239,7 @@ void trii_region_reap(struct tri_arena *arena) {
 }
 
 void trii_arena_unpin(struct tri_arena *arena, uint32_t index) {
-    if (trii_arena_is_inherited(arena))
+    if (trii_arena_is_inherited(arena) || arena->imported)
         return;
     uint64_t word = trii_sub_acq_rel(&arena->slots[index].word, 1); /* acquire: the other holders are done, too */
     assert(trii_word_pins(word) > 0);

@@ -114,3 +114,23 @@ tri_status trii_path_module(const char *name, char **out, struct tri_error *err)
     *out = found;
     return TRI_OK;
 }
+
+char *trii_path_worker(void) {
+    const char *named = getenv("TRIPOINT_WORKER");
+    char own[4096], folder[4096];
+    ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
+    if (named && named[0])
+        return trii_strdup(named);
+    own[length > 0 ? length : 0] = '\0';
+    const char *slash = strrchr(own, '/');
+    if (slash && strcmp(slash, "/tripoint") == 0)
+        return trii_strdup(own);
+    library_folder(folder, sizeof folder);
+    for (const char *const *below = (const char *const[]){"/../bin/tripoint", "/../../bin/tripoint", NULL}; *below; below++) {
+        char *path = folder[0] ? trii_format("%s%s", folder, *below) : NULL;
+        if (path && access(path, X_OK) == 0)
+            return path;
+        trii_free(path);
+    }
+    return NULL;
+}

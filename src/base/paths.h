@@ -13,6 +13,9 @@
 #include <tripoint/error.h>
 
 /* A fresh path (trii_free) of a shipped file, e.g. "pipelines/cutout.json". TRI_NOT_FOUND lists where was looked. */
+/* The program that worker processes run: $TRIPOINT_WORKER, this program when it is the command tripoint, or the command
+ * that was installed with the library; NULL: none. */
+char *trii_path_worker(void);
 tri_status trii_path_data(const char *relative, char **out, struct tri_error *err);
 /* A fresh path of an engine's file, e.g. ("dawn-0.1.3/libwebgpu_dawn.so"). TRI_NOT_FOUND lists where was looked. */
 tri_status trii_path_engine(const char *relative, char **out, struct tri_error *err);

@@ -97,7 +97,17 @@ uint64_t trii_sys_process_start(int32_t pid);
  * of which nothing can be learnt. */
 bool trii_sys_process_lives(int32_t pid, uint64_t start);
 
+/* Starts a program with one descriptor of ours, as number `as`; all others are closed by their flags. */
+int trii_sys_spawn(const char *program, char *const arguments[], int fd, int as, int32_t *pid);
+/* Kills a child if it has not ended and waits until it is gone: `how` says "was killed by signal 11 (Segmentation fault)",
+ * "ended with status 1". */
+void trii_sys_end_process(int32_t pid, char *how, size_t how_bytes);
+/* Waits until the other end of a socket is closed. */
+void trii_sys_wait_for_hangup(int socket);
+
 /* ---- sockets ---- */
+/* Two ends that carry packets. */
+int trii_sys_socket_pair(int fds[2]);
 #define TRII_SOCKET_FDS_MAX 253 /* the kernel's limit for one message */
 /* The user at the other end of a connected Unix socket. EPROTOTYPE for another kind of socket. */
 int trii_sys_socket_peer_uid(int socket, uint32_t *out);

@@ -6,11 +6,15 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 int32_t trii_sys_pid(void) {
@@ -74,4 +78,51 @@ void trii_sys_backtrace(int fd, uintptr_t code) {
             first = i;
     if (fd >= 0)
         backtrace_symbols_fd(frames + first, count - first, fd);
+}
+
+/* ---- worker processes ---- */
+
+int trii_sys_socket_pair(int fds[2]) {
+    if (trii_fault_now(TRII_FAULT_SOCKET))
+        return EMFILE;
+    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == 0 ? 0 : errno;
+}
+
+int trii_sys_spawn(const char *program, char *const arguments[], int fd, int as, int32_t *pid) {
+    posix_spawn_file_actions_t actions;
+    pid_t child = 0;
+    if (trii_fault_now(TRII_FAULT_THREAD))
+        return EAGAIN;
+    int failed = posix_spawn_file_actions_init(&actions);
+    if (failed)
+        return failed;
+    failed = posix_spawn_file_actions_adddup2(&actions, fd, as); /* also where they are equal: then the flag is cleared */
+    if (!failed)
+        failed = posix_spawn(&child, program, &actions, NULL, arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (!failed)
+        *pid = (int32_t)child;
+    return failed;
+}
+
+void trii_sys_end_process(int32_t pid, char *how, size_t how_bytes) {
+    int status = 0;
+    pid_t got;
+    /* One that ended by itself is a zombie still, and is not harmed by the signal. */
+    kill((pid_t)pid, SIGKILL);
+    do
+        got = waitpid((pid_t)pid, &status, 0);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        snprintf(how, how_bytes, "is gone");
+    else if (WIFSIGNALED(status))
+        snprintf(how, how_bytes, "was killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        snprintf(how, how_bytes, "ended with status %d", WEXITSTATUS(status));
+}
+
+void trii_sys_wait_for_hangup(int socket) {
+    struct pollfd end = {.fd = socket, .events = POLLRDHUP};
+    while (poll(&end, 1, -1) < 0 && errno == EINTR)
+        ;
 }

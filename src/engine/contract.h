@@ -98,6 +98,8 @@ struct trii_engine_vtable {
     tri_status (*submit)(struct tri_engine *engine, struct trii_prepared *prepared, struct trii_fence *fence,
                          struct tri_error *err);
     tri_status (*wait)(struct tri_engine *engine, struct trii_fence *fence, uint64_t timeout_ns);
+    /* Ends the work behind a fence by force, so that the fence is done when this returns; NULL where that can't be. */
+    void (*abandon)(struct tri_engine *engine, struct trii_fence *fence);
     void (*release)(struct tri_engine *engine, struct trii_prepared *prepared);
     /* Returns when what this process compiled is in the cache; NULL where nothing is stored in the background. */
     void (*settle)(struct tri_engine *engine);
@@ -134,6 +136,11 @@ tri_status trii_task_prepare(struct tri_engine *engine, const struct trii_stage 
                              struct tri_error *err);
 /* Starts the work. On failure nothing is in flight and the fence stays as it was. */
 tri_status trii_task_submit(struct trii_task *task, struct trii_fence *fence, struct tri_error *err);
+/* Ends by force what did not end in time, where the engine can: then the fence is done. */
+void trii_task_abandon(struct trii_task *task, struct trii_fence *fence);
+/* tri_engine_open() with a vtable that no technology's number leads to. */
+tri_status trii_engine_open_as(struct tri_arena *arena, const struct trii_engine_vtable *vtable,
+                               const struct tri_engine_params *params, struct tri_engine **out, struct tri_error *err);
 /* Waits for the fence, pumping the engine where it must be: the fence's own status and error once it is done, else
  * TRI_TIMEOUT (the work goes on; the task must not be released before the fence is done). */
 tri_status trii_task_wait(struct trii_task *task, struct trii_fence *fence, uint64_t timeout_ns, struct tri_error *err);

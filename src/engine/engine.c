@@ -92,17 +92,9 @@ static struct tri_engine *new_engine(struct tri_arena *arena, const struct trii_
     return engine;
 }
 
-tri_status tri_engine_open(struct tri_arena *arena, enum tri_technology technology,
-                           const struct tri_engine_params *params, struct tri_engine **out, struct tri_error *err) {
+tri_status trii_engine_open_as(struct tri_arena *arena, const struct trii_engine_vtable *vtable,
+                               const struct tri_engine_params *params, struct tri_engine **out, struct tri_error *err) {
     struct tri_engine_params own = {.struct_bytes = sizeof own};
-    const struct trii_engine_vtable *vtable = vtable_of(technology);
-    if (!arena || !out)
-        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_engine_open: %s is NULL", arena ? "out" : "arena");
-    if ((unsigned)technology >= TRI_TECHNOLOGY_COUNT)
-        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_engine_open: %d is not a technology", (int)technology);
-    if (!vtable)
-        return trii_fail(err, TRI_ENGINE_UNAVAILABLE, "the %s engine is not built in",
-                         tri_technology_name(technology));
     tri_status status = trii_params_read(&own, sizeof own, params, "tri_engine_params", err);
     if (status != TRI_OK)
         return status;
@@ -119,6 +111,19 @@ tri_status tri_engine_open(struct tri_arena *arena, enum tri_technology technolo
     trii_arena_watch(arena, &engine->watch);
     *out = engine;
     return TRI_OK;
+}
+
+tri_status tri_engine_open(struct tri_arena *arena, enum tri_technology technology,
+                           const struct tri_engine_params *params, struct tri_engine **out, struct tri_error *err) {
+    const struct trii_engine_vtable *vtable = vtable_of(technology);
+    if (!arena || !out)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_engine_open: %s is NULL", arena ? "out" : "arena");
+    if ((unsigned)technology >= TRI_TECHNOLOGY_COUNT)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_engine_open: %d is not a technology", (int)technology);
+    if (!vtable)
+        return trii_fail(err, TRI_ENGINE_UNAVAILABLE, "the %s engine is not built in",
+                         tri_technology_name(technology));
+    return trii_engine_open_as(arena, vtable, params, out, err);
 }
 
 void tri_engine_close(struct tri_engine **engine) {
@@ -397,6 +402,11 @@ tri_status trii_task_wait(struct trii_task *task, struct trii_fence *fence, uint
     if (fence->status != TRI_OK)
         trii_error_copy(err, &fence->error);
     return place(engine, fence->status, err);
+}
+
+void trii_task_abandon(struct trii_task *task, struct trii_fence *fence) {
+    if (task->engine->vtable->abandon)
+        task->engine->vtable->abandon(task->engine, fence);
 }
 
 void trii_task_release(struct trii_task **task) {

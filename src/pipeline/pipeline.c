@@ -49,7 +49,8 @@ static void warm_engines(struct tri_pipeline *pipeline) {
     if (warm && strcmp(warm, "0") == 0)
         return;
     for (size_t i = 0; i < pipeline->form.flow.stage_count; i++)
-        if (pipeline->form.flow.stages[i].technology != TRI_TECHNOLOGY_HOST)
+        if (pipeline->form.flow.stages[i].technology != TRI_TECHNOLOGY_HOST &&
+            !(pipeline->form.flow.stages[i].custom && trii_runtime_isolates(pipeline->runtime)))
             tri_runtime_warm(pipeline->runtime, pipeline->form.flow.stages[i].technology);
 }
 

@@ -67,6 +67,10 @@ struct tri_plan {
 tri_status trii_plan_build(struct tri_runtime *runtime, const struct trii_flow *flow, const tri_handle *handles,
                            struct tri_plan **out, struct tri_error *err);
 bool trii_runtime_allows_native(const struct tri_runtime *runtime);
+/* Whether stages that name files run in worker processes, and the engine that has them do so. */
+bool trii_runtime_isolates(const struct tri_runtime *runtime);
+tri_status trii_runtime_isolated(struct tri_runtime *runtime, enum tri_technology technology, struct tri_engine **out,
+                                 struct tri_error *err);
 /* What the outputs of files hold can be told afterwards: engines look at the files that need it. */
 tri_status trii_plan_reflect(struct tri_runtime *runtime, const struct trii_flow *flow, struct tri_error *err);
 /* Opens the engines that are needed and prepares every stage, technologies side by side. Does nothing when done. */

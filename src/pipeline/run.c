@@ -59,11 +59,17 @@ static tri_status wait_for_engine(const struct run *run, struct trii_plan_stage 
         tri_status status = trii_task_wait(stage->task, &stage->fence, slice, err);
         if (trii_fence_is_done(&stage->fence))
             return status == TRI_TIMEOUT ? trii_task_wait(stage->task, &stage->fence, 0, err) : status;
-        if (is_cancelled(run))
+        if (is_cancelled(run)) {
+            trii_task_abandon(stage->task, &stage->fence);
             return trii_fail(err, TRI_CANCELLED, "cancelled while the engine worked");
-        if (slice == left)
-            return trii_fail(err, TRI_TIMEOUT, "the engine did not end within %llu ms",
-                             (unsigned long long)(run->timeout_ns / 1000000u));
+        }
+        if (slice != left)
+            continue;
+        trii_task_abandon(stage->task, &stage->fence);
+        if (trii_fence_is_done(&stage->fence)) /* by force: it says so */
+            return trii_task_wait(stage->task, &stage->fence, 0, err);
+        return trii_fail(err, TRI_TIMEOUT, "the engine did not end within %llu ms",
+                         (unsigned long long)(run->timeout_ns / 1000000u));
     }
 }
 

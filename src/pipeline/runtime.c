@@ -16,6 +16,7 @@
 #include "base/sys.h"
 #include "base/trace.h"
 #include "engine/contract.h"
+#include "engine/isolated/isolated.h"
 #include "pipeline/plan.h"
 
 #include <pthread.h>
@@ -37,7 +38,9 @@ struct slot {
 
 struct tri_runtime {
     struct tri_arena *arena;
-    bool allow_native;
+    bool allow_native, isolate;
+    pthread_mutex_t isolated_lock;
+    struct tri_engine *isolated[TRI_TECHNOLOGY_COUNT]; /* isolated_lock */
     struct slot slots[TRI_TECHNOLOGY_COUNT];
 };
 
@@ -58,6 +61,16 @@ static tri_status copy_params(struct slot *slot, const struct tri_engine_params 
     return TRI_OK;
 }
 
+/* Workers import the arena. */
+static tri_status make_arena(struct tri_runtime *runtime, const struct tri_arena_params *given, struct tri_error *err) {
+    struct tri_arena_params params = {.struct_bytes = sizeof params};
+    if (!runtime->isolate)
+        return tri_arena_create(given, &runtime->arena, err);
+    tri_status status = trii_params_read(&params, sizeof params, given, "tri_arena_params", err);
+    params.shared = true;
+    return status == TRI_OK ? tri_arena_create(&params, &runtime->arena, err) : status;
+}
+
 tri_status tri_runtime_create(const struct tri_runtime_params *given, struct tri_runtime **out,
                               struct tri_error *err) {
     if (!out)
@@ -71,6 +84,8 @@ tri_status tri_runtime_create(const struct tri_runtime_params *given, struct tri
         return trii_fail(err, TRI_NO_MEMORY, "no memory for a runtime");
     trii_trace_begin_by_environment();
     runtime->allow_native = params.allow_native;
+    runtime->isolate = params.isolate;
+    pthread_mutex_init(&runtime->isolated_lock, NULL);
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++) {
         struct slot *slot = &runtime->slots[t];
         slot->runtime = runtime;
@@ -81,7 +96,7 @@ tri_status tri_runtime_create(const struct tri_runtime_params *given, struct tri
             status = copy_params(slot, params.engines[t], err);
     }
     if (status == TRI_OK)
-        status = tri_arena_create(params.arena, &runtime->arena, err);
+        status = make_arena(runtime, params.arena, err);
     if (status != TRI_OK) {
         tri_runtime_destroy(&runtime);
         return status;
@@ -97,12 +112,14 @@ void tri_runtime_destroy(struct tri_runtime **runtime) {
         trii_sys_thread_join(&(*runtime)->slots[t].thread);
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++) {
         struct slot *slot = &(*runtime)->slots[t];
+        tri_engine_close(&(*runtime)->isolated[t]);
         tri_engine_close(&slot->engine);
         pthread_cond_destroy(&slot->settled);
         pthread_mutex_destroy(&slot->lock);
         trii_free(slot->library_path);
         trii_free(slot->cache_dir);
     }
+    pthread_mutex_destroy(&(*runtime)->isolated_lock);
     trii_trace_write_by_environment();
     tri_arena_destroy(&(*runtime)->arena);
     trii_free(*runtime);
@@ -115,6 +132,22 @@ struct tri_arena *tri_runtime_arena(struct tri_runtime *runtime) {
 
 bool trii_runtime_allows_native(const struct tri_runtime *runtime) {
     return runtime->allow_native;
+}
+
+bool trii_runtime_isolates(const struct tri_runtime *runtime) {
+    return runtime->isolate;
+}
+
+tri_status trii_runtime_isolated(struct tri_runtime *runtime, enum tri_technology technology, struct tri_engine **out,
+                                 struct tri_error *err) {
+    tri_status status = TRI_OK;
+    pthread_mutex_lock(&runtime->isolated_lock);
+    if (!runtime->isolated[technology])
+        status = trii_engine_open_as(runtime->arena, &trii_isolated_engines[technology], NULL,
+                                     &runtime->isolated[technology], err);
+    *out = runtime->isolated[technology];
+    pthread_mutex_unlock(&runtime->isolated_lock);
+    return status;
 }
 
 /* The slot is OPENING and this thread is the one that opens: nobody else touches its engine. */

@@ -27,6 +27,7 @@ static const char help_text[] =
     "      --no-alias           every region gets memory of its own (see `tripoint plan`)\n"
     CLI_FILES_HELP
     "      --guest-limit S      a call of a Wasm guest is ended after S seconds (default 10)\n"
+    "      --isolate            stages that name files run in a worker process, killed when one does not end in 30 s\n"
     "      --require-zero-copy  fail when anything is copied between stages\n"
     "      --background RRGGBB  what shows through transparent pixels in a JPEG (default 000000)\n"
     "      --quality N          quality of JPEG and WebP, 1 to 100 (default 90)\n"
@@ -81,7 +82,7 @@ enum {
     OPT_SET = 256,
     OPT_INPUT,
     OPT_FILE,
-    OPT_ALLOW_NATIVE,
+    OPT_ALLOW_NATIVE, OPT_ISOLATE,
     OPT_GUEST_LIMIT,
     OPT_NO_ALIAS,
     OPT_LOSSLESS,
@@ -122,6 +123,9 @@ static int take_option(int c, struct run_options *o) {
                    : cli_usage("run", "--guest-limit is '%s', it must be a number of seconds, more than 0", optarg);
     case OPT_ALLOW_NATIVE:
         o->files.allow_native = true;
+        return 0;
+    case OPT_ISOLATE:
+        o->isolate = true;
         return 0;
     case OPT_ZERO_COPY:
         o->require_zero_copy = true;
@@ -166,6 +170,7 @@ static int parse(int argc, char **argv, struct run_options *o) {
         {"trace", required_argument, NULL, OPT_TRACE},
         {"file", required_argument, NULL, OPT_FILE},
         {"allow-native", no_argument, NULL, OPT_ALLOW_NATIVE},
+        {"isolate", no_argument, NULL, OPT_ISOLATE},
         {"guest-limit", required_argument, NULL, OPT_GUEST_LIMIT},
         {"require-zero-copy", no_argument, NULL, OPT_ZERO_COPY},
         {"background", required_argument, NULL, OPT_BACKGROUND},
@@ -257,6 +262,7 @@ tri_status run_open_runtime(struct run *run, struct tri_error *err) {
         params.engines[t] = &engines[t];
     engines[TRI_TECHNOLOGY_WASM].guest_limit_ns = (uint64_t)(run->options.guest_limit_s * 1e9);
     params.allow_native = run->options.files.allow_native;
+    params.isolate = run->options.isolate;
     return tri_runtime_create(&params, &run->runtime, err);
 }
 

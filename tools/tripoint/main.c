@@ -69,6 +69,8 @@ int main(int argc, char **argv) {
         help(stdout);
         return cli_flush();
     }
+    if (strcmp(verb, "isolate-worker") == 0) /* started by the library: docs/isolation.md */
+        return tri_worker_main(3);
     for (size_t i = 0; i < VERB_COUNT; i++)
         if (strcmp(verb, verbs[i].name) == 0)
             return leave(verbs[i].run(argc - 1, argv + 1));

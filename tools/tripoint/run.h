@@ -20,7 +20,7 @@ struct run_options {
     size_t set_count;
     struct run_input inputs[RUN_INPUTS_MAX];
     size_t input_count;
-    bool is_stream, require_zero_copy, no_alias, json, quiet;
+    bool is_stream, isolate, require_zero_copy, no_alias, json, quiet;
     struct cli_files files;
     double guest_limit_s; /* 0: the engine's own */
     struct tri_image_encode_params encode;
