@@ -49,7 +49,7 @@ class Prove(unittest.TestCase):
                                             "output": "output", "params": {"width": 256, "height": 128}}))
         self.assertEqual(report["verdict"], "no copy seen")
         self.assert_pages(report, 256, name="decode", region="input", access="write")
-        self.assert_pages(report, 32, name="resize", region="output", access="write", toucher="library")
+        self.assert_pages(report, 32, name="resize", region="output", access="write")  # a sanitizer calls memcpy to store
         self.assertTrue(all("libtripoint" in line["who"] for line in lines(report, name="resize")))
 
     def test_a_shader_is_generated_code(self):
