@@ -35,6 +35,13 @@ class LintsTest(unittest.TestCase):
             "src/base/bad.c:2: base includes arena, which is above it",
             "src/view/bad.h:1: view includes pipeline, which is above it"])
 
+    def test_a_merge_leaves_no_marks(self):
+        self.write("docs/ok.md", "Title\n=======\n    <<<<<<< in a sentence\n")
+        self.assertEqual(lints.no_merge_is_unfinished(self.root), [])
+        self.write("docs/bad.md", "".join(sign * 7 + " one side\n" for sign in "<>"))
+        self.assertEqual(lints.no_merge_is_unfinished(self.root),
+                         ["docs/bad.md:1: " + "<" * 7, "docs/bad.md:2: " + ">" * 7])
+
     def test_a_copy_outside_the_ledger_gives_its_reason(self):
         self.write("src/base/ledger.c", "memcpy(to, from, n);\n")
         self.write("src/arena/ok.c", "memmove(a, b, n); /* not payload: a name */\nmy_memcpy_like(a);\n")
