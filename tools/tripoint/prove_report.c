@@ -5,6 +5,7 @@
  *   resize   webgpu  input    2025  2025 generated code   .
  *                    work      256  .                      256 generated code
  */
+#include "cli_json.h"
 #include "prove.h"
 
 #include <jansson.h>
@@ -205,8 +206,5 @@ int prove_report_json(const struct prove *prove) {
         prove->copied ? "copied" : "no copy seen", "culprit", culprit_json(prove), "counts", count,
         "system_calls_watched", (int)counts.system_calls_watched, "system_calls_why", counts.system_calls_why, "touches",
         lines_json(prove), "limits", unseen);
-    int failed = all ? json_dumpf(all, stdout, JSON_INDENT(2)) : -1;
-    printf("\n");
-    json_decref(all);
-    return failed ? tri_status_exit_code(TRI_IO) : 0;
+    return cli_print_json(all, stdout);
 }
