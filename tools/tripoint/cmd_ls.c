@@ -87,14 +87,6 @@ static int print_text(struct tri_peer *peer, const char *name) {
     return err.status == TRI_NOT_FOUND ? 0 : cli_fail(&err);
 }
 
-static json_t *layout_json(const struct tri_layout *layout) {
-    json_t *shape = json_array();
-    for (uint32_t i = 0; i < layout->rank && i < TRI_LAYOUT_MAX_RANK; i++)
-        json_array_append_new(shape, json_integer((json_int_t)layout->shape[i]));
-    return json_pack("{s:s,s:s,s:o}", "kind", tri_kind_name(layout->kind), "dtype", tri_dtype_name(layout->dtype),
-                     "shape", shape);
-}
-
 static json_t *holders_json(const struct seen *seen) {
     json_t *all = json_array();
     for (size_t i = 0; i < seen->holder_count; i++) {
@@ -129,7 +121,7 @@ static json_t *region_json(const struct seen *seen) {
                             json_integer(r->sync.readers[t]));
     return json_pack("{s:s,s:i,s:o,s:I,s:I,s:o,s:s,s:b,s:o,s:o,s:i,s:i,s:o}", "handle", handle, "index", (int)r->info.index,
                      "label", text_json(r->info.label), "size_bytes", (json_int_t)r->info.size_bytes, "mapped_bytes",
-                     (json_int_t)r->info.mapped_bytes, "layout", layout_json(&r->layout), "state",
+                     (json_int_t)r->info.mapped_bytes, "layout", cli_layout_json(&r->layout), "state",
                      tri_sync_state_name(r->sync.state), "poisoned", (int)r->sync.poisoned, "poison", cause_json(&seen->cause), "readers", readers,
                      "waiting_readers", (int)r->sync.waiting_readers, "waiting_writers", (int)r->sync.waiting_writers,
                      "holders", holders_json(seen));

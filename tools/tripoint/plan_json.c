@@ -29,14 +29,11 @@ static json_t *stage_json(const struct tri_plan_stage *stage) {
 }
 
 static json_t *value_json(const struct tri_plan_value *value) {
-    json_t *shape = json_array();
-    for (uint32_t i = 0; i < value->layout.rank; i++)
-        json_array_append_new(shape, json_integer((json_int_t)value->layout.shape[i]));
     return json_pack("{s:s,s:I,s:s,s:s,s:o,s:I,s:o,s:o,s:b,s:b}", "region", value->region, "block",
                      (json_int_t)value->block, "kind", tri_kind_name(value->layout.kind), "dtype",
-                     tri_dtype_name(value->layout.dtype), "shape", shape, "bytes", (json_int_t)value->size_bytes,
-                     "made_by", stage_or_null(value->made_by), "last_read_by", stage_or_null(value->last_read_by),
-                     "input", (int)value->is_input, "result", (int)value->is_result);
+                     tri_dtype_name(value->layout.dtype), "shape", cli_shape_json(&value->layout), "bytes",
+                     (json_int_t)value->size_bytes, "made_by", stage_or_null(value->made_by), "last_read_by",
+                     stage_or_null(value->last_read_by), "input", (int)value->is_input, "result", (int)value->is_result);
 }
 
 int plan_print_json(const struct plan_view *view, FILE *to) {

@@ -24,14 +24,6 @@ void run_report_line(const struct run *run) {
     fprintf(stderr, "\n");
 }
 
-static json_t *layout_json(const struct tri_layout *layout) {
-    json_t *shape = json_array();
-    for (uint32_t i = 0; i < layout->rank; i++)
-        json_array_append_new(shape, json_integer((json_int_t)layout->shape[i]));
-    return json_pack("{s:s,s:s,s:o}", "kind", tri_kind_name(layout->kind), "dtype", tri_dtype_name(layout->dtype),
-                     "shape", shape);
-}
-
 /* The ledger's lines; to be freed. */
 static struct tri_ledger_line *ledger_lines(struct tri_arena *arena, size_t *count) {
     size_t all = tri_ledger_lines(arena, NULL, 0);
@@ -113,7 +105,7 @@ int run_report_json(const struct run *run) {
                               "height", (int)run->image_info.height, "orientation", (int)run->image_info.orientation);
     json_t *output = json_pack("{s:s,s:o,s:I}", "path",
                                cli_plain(run->options.output, to_path, sizeof to_path), "layout",
-                               layout_json(&run->output_layout), "bytes", (json_int_t)run->bytes_written);
+                               cli_layout_json(&run->output_layout), "bytes", (json_int_t)run->bytes_written);
     json_t *times = json_pack("{s:f,s:f,s:f,s:f,s:f,s:f}", "open", run->open_ms, "decode", run->decode_ms, "prepare",
                               run->prepare_ms, "run", run->run_ms, "encode", run->encode_ms, "total", run->total_ms);
     json_t *all = json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o}", "tripoint", tri_version(), "pipeline",
