@@ -54,8 +54,19 @@ struct cli_files {
 };
 /* Takes "NAME=PATH" apart, in place: 0, or the exit code of a wrong command line. */
 int cli_take_file(const char *verb, struct cli_files *files, char *text);
+
+/* What the command line changes of the stages: --set STAGE.KEY=V. */
+#define CLI_SETS_MAX 64
+struct cli_sets {
+    const char *list[CLI_SETS_MAX];
+    size_t count;
+};
+/* 0, or the exit code of a wrong command line. */
+int cli_take_set(const char *verb, struct cli_sets *sets, const char *text);
+
+/* The pipeline with these files, and changed so. On failure *out may hold one: it is to be destroyed all the same. */
 tri_status cli_open_pipeline(struct tri_runtime *runtime, const char *name_or_path, const struct cli_files *files,
-                             struct tri_pipeline **out, struct tri_error *err);
+                             const struct cli_sets *sets, struct tri_pipeline **out, struct tri_error *err);
 #define CLI_FILES_HELP                                                                                                 \
     "      --file NAME=PATH     the file that the pipeline calls NAME is PATH, wherever that is; may be repeated\n"        \
     "      --allow-native       stages may name shared objects: their code runs with your rights\n"

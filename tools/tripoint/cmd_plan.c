@@ -23,7 +23,7 @@ static const char help_text[] =
     "      --help                this\n\n"
     "exit: 0 done; 2 command line; 8 not found; 9 pipeline; 10 image; all codes are in tripoint(1).\n";
 
-#define LIST_MAX 64
+#define SIZES_MAX 64
 #define SIDE_MAX 1000000u
 
 enum form { FORM_TEXT, FORM_DOT, FORM_JSON };
@@ -36,9 +36,9 @@ struct size {
 
 struct options {
     const char *pipeline, *input;
-    const char *sets[LIST_MAX];
-    struct size sizes[LIST_MAX];
-    size_t set_count, size_count;
+    struct size sizes[SIZES_MAX];
+    size_t size_count;
+    struct cli_sets sets;
     struct cli_files files;
     bool apart;
     enum form form;
@@ -90,8 +90,8 @@ static bool parse_shape(const char *text, struct tri_layout *out) {
 
 static int take_size(const char *text, struct options *o) {
     const char *equals = strchr(text, '=');
-    if (o->size_count == LIST_MAX)
-        return cli_usage("plan", "more than %d --size", LIST_MAX);
+    if (o->size_count == SIZES_MAX)
+        return cli_usage("plan", "more than %d --size", SIZES_MAX);
     struct size *size = &o->sizes[o->size_count++];
     *size = (struct size){.name = equals ? text : NULL, .name_bytes = equals ? (size_t)(equals - text) : 0};
     const char *value = equals ? equals + 1 : text;
@@ -108,10 +108,7 @@ static int take_option(int c, struct options *o) {
     case OPT_SIZE:
         return take_size(optarg, o);
     case OPT_SET:
-        if (o->set_count == LIST_MAX)
-            return cli_usage("plan", "more than %d --set", LIST_MAX);
-        o->sets[o->set_count++] = optarg;
-        return 0;
+        return cli_take_set("plan", &o->sets, optarg);
     case OPT_FILE:
         return cli_take_file("plan", &o->files, optarg);
     case OPT_ALLOW_NATIVE:
@@ -239,9 +236,7 @@ static tri_status check_names(const struct tri_pipeline *pipeline, const struct 
 static tri_status make_plan(struct tri_runtime *runtime, const struct options *o, struct tri_pipeline **out,
                             struct tri_error *err) {
     struct tri_layout picture = tri_layout_image(1080, 1920, 4, TRI_DTYPE_U8);
-    tri_status status = cli_open_pipeline(runtime, o->pipeline, &o->files, out, err);
-    for (size_t i = 0; status == TRI_OK && i < o->set_count; i++)
-        status = tri_pipeline_set(*out, o->sets[i], err);
+    tri_status status = cli_open_pipeline(runtime, o->pipeline, &o->files, &o->sets, out, err);
     if (status == TRI_OK && o->input)
         status = size_of_file(o->input, &picture, err);
     if (status == TRI_OK)

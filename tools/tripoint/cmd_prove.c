@@ -50,10 +50,7 @@ static bool parse_number(const char *text, uint32_t *out) {
 static int take_option(int c, struct prove_options *o) {
     switch (c) {
     case OPT_SET:
-        if (o->set_count == PROVE_SETS_MAX)
-            return cli_usage("prove", "more than %d --set", PROVE_SETS_MAX);
-        o->sets[o->set_count++] = optarg;
-        return 0;
+        return cli_take_set("prove", &o->sets, optarg);
     case OPT_JSON:
         o->json = true;
         return 0;
@@ -109,9 +106,8 @@ static tri_status open_all(struct prove *prove, struct tri_error *err) {
         params.engines[t] = &engines[t];
     tri_status status = tri_runtime_create(&params, &prove->runtime, err);
     if (status == TRI_OK)
-        status = tri_pipeline_load(prove->runtime, prove->options.pipeline, &prove->pipeline, err);
-    for (size_t i = 0; status == TRI_OK && i < prove->options.set_count; i++)
-        status = tri_pipeline_set(prove->pipeline, prove->options.sets[i], err);
+        status = cli_open_pipeline(prove->runtime, prove->options.pipeline, &(struct cli_files){.count = 0},
+                                   &prove->options.sets, &prove->pipeline, err);
     if (status == TRI_OK)
         status = tri_image_open_file(prove->options.input, &prove->image, err);
     if (status == TRI_OK)

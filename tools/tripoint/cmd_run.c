@@ -103,10 +103,7 @@ static int take_option(int c, struct run_options *o) {
         o->output = optarg;
         return 0;
     case OPT_SET:
-        if (o->set_count == RUN_SETS_MAX)
-            return cli_usage("run", "more than %d --set", RUN_SETS_MAX);
-        o->sets[o->set_count++] = optarg;
-        return 0;
+        return cli_take_set("run", &o->sets, optarg);
     case OPT_INPUT:
         return run_take_input(o, optarg);
     case OPT_NO_ALIAS:
@@ -267,9 +264,8 @@ tri_status run_open_runtime(struct run *run, struct tri_error *err) {
 }
 
 tri_status run_open_pipeline(struct run *run, struct tri_pipeline **out, struct tri_error *err) {
-    tri_status status = cli_open_pipeline(run->runtime, run->options.pipeline, &run->options.files, out, err);
-    for (size_t i = 0; status == TRI_OK && i < run->options.set_count; i++)
-        status = tri_pipeline_set(*out, run->options.sets[i], err);
+    tri_status status = cli_open_pipeline(run->runtime, run->options.pipeline, &run->options.files,
+                                          &run->options.sets, out, err);
     if (status == TRI_OK && run->options.no_alias)
         tri_pipeline_set_alias(*out, false);
     return status;

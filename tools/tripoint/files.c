@@ -1,4 +1,4 @@
-/* Which files a pipeline may name: those beside it, and those that the command line lends it. */
+/* A pipeline as the command line wants it: the files that it lends, and what it changes of the stages. */
 #include "cli.h"
 
 #include <string.h>
@@ -14,11 +14,21 @@ int cli_take_file(const char *verb, struct cli_files *files, char *text) {
     return 0;
 }
 
+int cli_take_set(const char *verb, struct cli_sets *sets, const char *text) {
+    if (sets->count == CLI_SETS_MAX)
+        return cli_usage(verb, "more than %d --set", CLI_SETS_MAX);
+    sets->list[sets->count++] = text;
+    return 0;
+}
+
 tri_status cli_open_pipeline(struct tri_runtime *runtime, const char *name_or_path, const struct cli_files *files,
-                             struct tri_pipeline **out, struct tri_error *err) {
+                             const struct cli_sets *sets, struct tri_pipeline **out, struct tri_error *err) {
     const struct tri_pipeline_params params = {.struct_bytes = sizeof params,
                                                .name_or_path = name_or_path,
                                                .files = files->list,
                                                .file_count = files->count};
-    return tri_pipeline_open(runtime, &params, out, err);
+    tri_status status = tri_pipeline_open(runtime, &params, out, err);
+    for (size_t i = 0; status == TRI_OK && i < sets->count; i++)
+        status = tri_pipeline_set(*out, sets->list[i], err);
+    return status;
 }

@@ -4,12 +4,9 @@
 
 #include "cli.h"
 
-#define PROVE_SETS_MAX 64
-
 struct prove_options {
     const char *pipeline, *input;
-    const char *sets[PROVE_SETS_MAX];
-    size_t set_count;
+    struct cli_sets sets;
     uint32_t mappings_max;
     bool json, no_limits, no_system_calls;
 };

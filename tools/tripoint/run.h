@@ -5,7 +5,7 @@
 
 #include "cli.h"
 
-#define RUN_SETS_MAX 64
+#define RUN_CODEC_OPTIONS_MAX 64
 #define RUN_INPUTS_MAX 16
 
 /* A further picture: --input NAME=FILE. */
@@ -16,8 +16,7 @@ struct run_input {
 
 struct run_options {
     const char *pipeline, *input, *output, *trace;
-    const char *sets[RUN_SETS_MAX];
-    size_t set_count;
+    struct cli_sets sets;
     struct run_input inputs[RUN_INPUTS_MAX];
     size_t input_count;
     bool is_stream, isolate, require_zero_copy, no_alias, json, quiet;
@@ -25,7 +24,7 @@ struct run_options {
     double guest_limit_s; /* 0: the engine's own */
     struct tri_image_encode_params encode;
     struct tri_video_params stream; /* what concerns moving pictures alone */
-    const char *codec_options[RUN_SETS_MAX];
+    const char *codec_options[RUN_CODEC_OPTIONS_MAX];
 };
 
 struct run {

@@ -43,8 +43,8 @@ int run_stream_option(int c, struct run_options *o) {
         stream->codec = optarg;
         return 0;
     case RUN_OPT_CODEC_OPTION:
-        if (stream->codec_option_count == RUN_SETS_MAX)
-            return cli_usage("run", "more than %d --codec-option", RUN_SETS_MAX);
+        if (stream->codec_option_count == RUN_CODEC_OPTIONS_MAX)
+            return cli_usage("run", "more than %d --codec-option", RUN_CODEC_OPTIONS_MAX);
         o->codec_options[stream->codec_option_count++] = optarg;
         return 0;
     case RUN_OPT_ALPHA:
