@@ -56,6 +56,15 @@ static int leave(int code) {
     return code;
 }
 
+static int no_verb(const char *verb) {
+    char names[128] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < VERB_COUNT && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s",
+                                 i == 0 ? "" : i + 1 < VERB_COUNT ? ", " : " and ", verbs[i].name);
+    return cli_usage("", "there is no verb '%s'; there are %s", verb, names);
+}
+
 int main(int argc, char **argv) {
     occupy_closed();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, told like any other */
@@ -78,5 +87,5 @@ int main(int argc, char **argv) {
         help(stderr);
         return tri_status_exit_code(TRI_INVALID_ARGUMENT);
     }
-    return cli_usage("", "there is no verb '%s'; there are run, plan, prove, doctor, ops, guest, serve and ls", verb);
+    return no_verb(verb);
 }
