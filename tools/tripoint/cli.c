@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -36,6 +37,16 @@ const char *cli_plain(const char *from, char *text, size_t text_bytes) {
     snprintf(text, text_bytes, "%s", from);
     trii_text_clean(text);
     return text;
+}
+
+bool cli_read_whole(const char *text, uint32_t most, uint32_t *out) {
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (errno || *end || end == text || value < 1 || value > (long)most)
+        return false;
+    *out = (uint32_t)value;
+    return true;
 }
 
 int cli_flush(void) {

@@ -36,6 +36,9 @@ int cli_usage(const char *verb, const char *format, ...) TRI_PRINTF(2, 3);
 /* What a terminal or a JSON parser would stumble over becomes '?': a copy of `from`, cut to fit; returns `text`. */
 const char *cli_plain(const char *from, char *text, size_t text_bytes);
 
+/* A whole number from 1 to `most`; false when the text is none. */
+bool cli_read_whole(const char *text, uint32_t most, uint32_t *out);
+
 /* Flushes standard output. When anything written there was lost, says so and returns the exit code of TRI_IO, else 0. */
 int cli_flush(void);
 

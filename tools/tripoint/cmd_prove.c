@@ -6,10 +6,8 @@
  */
 #include "prove.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,16 +34,6 @@ static const char help_text[] =
 
 enum { OPT_SET = 256, OPT_JSON, OPT_NO_LIMITS, OPT_NO_SYSTEM_CALLS, OPT_MAPPINGS };
 
-static bool parse_number(const char *text, uint32_t *out) {
-    char *end;
-    errno = 0;
-    long value = strtol(text, &end, 10);
-    if (errno || *end || end == text || value < 1 || value > INT32_MAX)
-        return false;
-    *out = (uint32_t)value;
-    return true;
-}
-
 /* 0 go on, -1 help was asked, else an exit code. */
 static int take_option(int c, struct prove_options *o) {
     switch (c) {
@@ -61,7 +49,7 @@ static int take_option(int c, struct prove_options *o) {
         o->no_system_calls = true;
         return 0;
     case OPT_MAPPINGS:
-        return parse_number(optarg, &o->mappings_max)
+        return cli_read_whole(optarg, INT32_MAX, &o->mappings_max)
                    ? 0
                    : cli_usage("prove", "--mappings is '%s', it must be a whole number from 1", optarg);
     case 'h':

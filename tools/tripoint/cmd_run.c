@@ -6,7 +6,6 @@
  */
 #include "run.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
@@ -59,16 +58,6 @@ static bool parse_background(const char *text, uint8_t rgb[3]) {
     rgb[0] = (uint8_t)(value >> 16);
     rgb[1] = (uint8_t)(value >> 8);
     rgb[2] = (uint8_t)value;
-    return true;
-}
-
-static bool parse_quality(const char *text, uint32_t *quality) {
-    char *end;
-    errno = 0;
-    long value = strtol(text, &end, 10);
-    if (errno || *end || end == text || value < 1 || value > 100)
-        return false;
-    *quality = (uint32_t)value;
     return true;
 }
 
@@ -132,7 +121,7 @@ static int take_option(int c, struct run_options *o) {
                    ? 0
                    : cli_usage("run", "--background is '%s', it must be six hexadecimal digits like ffffff", optarg);
     case OPT_QUALITY:
-        return parse_quality(optarg, &o->encode.quality)
+        return cli_read_whole(optarg, 100, &o->encode.quality)
                    ? 0
                    : cli_usage("run", "--quality is '%s', it must be a whole number from 1 to 100", optarg);
     case OPT_LOSSLESS:
