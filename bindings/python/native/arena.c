@@ -100,8 +100,7 @@ static int read_shape(PyObject *shape, struct tri_layout *layout) {
     return failed;
 }
 
-/* `kind=` says otherwise. */
-enum tri_kind tripy_guess_kind(const struct tri_layout *layout) {
+static enum tri_kind guess_kind(const struct tri_layout *layout) {
     const uint64_t *shape = layout->shape;
     if (layout->rank == 3 && shape[2] == 1 && layout->dtype == TRI_DTYPE_F32)
         return TRI_KIND_MASK;
@@ -110,17 +109,20 @@ enum tri_kind tripy_guess_kind(const struct tri_layout *layout) {
     return layout->rank == 1 && layout->dtype == TRI_DTYPE_U8 ? TRI_KIND_BYTES : TRI_KIND_TENSOR;
 }
 
+int tripy_read_kind(const char *kind, struct tri_layout *layout) {
+    layout->kind = guess_kind(layout);
+    if (!kind || tri_kind_from_name(kind, &layout->kind))
+        return 0;
+    PyErr_Format(PyExc_ValueError, "'%s' is no kind: bytes, image, mask, tensor, boxes, nv12 or i420 is meant", kind);
+    return -1;
+}
+
 static int read_layout(PyObject *shape, PyObject *dtype, const char *kind, struct tri_layout *layout) {
     if (dtype && tripy_dtype_parse(dtype, &layout->dtype) < 0)
         return -1;
     if (read_shape(shape, layout) < 0)
         return -1;
-    layout->kind = tripy_guess_kind(layout);
-    if (kind && !tri_kind_from_name(kind, &layout->kind)) {
-        PyErr_Format(PyExc_ValueError, "'%s' is no kind: bytes, image, mask, tensor, boxes, nv12 or i420 is meant", kind);
-        return -1;
-    }
-    return 0;
+    return tripy_read_kind(kind, layout);
 }
 
 static PyObject *arena_allocate(PyObject *self, PyObject *args, PyObject *kwargs) {

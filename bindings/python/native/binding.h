@@ -45,7 +45,7 @@ PyObject *tripy_raise_status(tri_status status, const char *message);
 /* arena.c */
 int tripy_arena_add(PyObject *module);
 struct tri_arena *tripy_arena_of(const struct tripy_arena *arena);
-enum tri_kind tripy_guess_kind(const struct tri_layout *layout); /* what an array of this shape most likely is */
+int tripy_read_kind(const char *kind, struct tri_layout *layout); /* NULL: what an array of this shape most likely is */
 
 /* region.c */
 int tripy_region_add(PyObject *module);

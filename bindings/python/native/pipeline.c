@@ -213,12 +213,7 @@ static int read_layout(const Py_buffer *view, const char *kind, struct tri_layou
     }
     for (int i = 0; i < view->ndim; i++)
         layout->shape[i] = (uint64_t)view->shape[i];
-    layout->kind = tripy_guess_kind(layout);
-    if (kind && !tri_kind_from_name(kind, &layout->kind)) {
-        PyErr_Format(PyExc_ValueError, "'%s' is no kind: bytes, image, mask, tensor or boxes is meant", kind);
-        return -1;
-    }
-    return 0;
+    return tripy_read_kind(kind, layout);
 }
 
 /* inputs: ((name, buffer, kind or None), …) */
