@@ -21,8 +21,6 @@
 
 #include <math.h>
 #include <pthread.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 static const struct {
     const char *name;
@@ -631,26 +629,6 @@ static void copies_are_in_the_ledger_or_there_are_none(void **state) {
     tri_runtime_destroy(&runtime);
 }
 
-/*
- * A heavy engine's promises have a process each: its library is opened dozens of times otherwise, and OpenVINO, closed for
- * the thirtieth time or so, unmaps memory that is no longer its own (seen under AddressSanitizer).
- */
-static int run_apart(char *program, char *name, const struct CMUnitTest *promises, size_t count) {
-    int worst = 0;
-    for (size_t i = 0; i < count; i++) {
-        int outcome = 1;
-        fflush(NULL);
-        pid_t child = fork();
-        if (child == 0) {
-            execl("/proc/self/exe", program, name, promises[i].name, (char *)NULL);
-            _exit(127);
-        }
-        if (child < 0 || waitpid(child, &outcome, 0) != child || outcome != 0)
-            worst = 1;
-    }
-    return worst;
-}
-
 int main(int argc, char **argv) {
     const struct CMUnitTest promises[] = {
         cmocka_unit_test(it_says_what_it_is),
@@ -686,8 +664,6 @@ int main(int argc, char **argv) {
         fprintf(stderr, "\n");
         return 2;
     }
-    if (argc == 2 && !light)
-        return run_apart(argv[0], argv[1], promises, sizeof promises / sizeof *promises);
     if (argc > 2)
         cmocka_set_test_filter(argv[2]);
     return cmocka_run_group_tests_name(argv[1], promises, find_out, NULL);
