@@ -54,63 +54,59 @@ char *trii_path_cache(void) {
     return NULL;
 }
 
-tri_status trii_path_data(const char *relative, char **out, struct tri_error *err) {
-    char folder[4096], searched[320] = "";
-    const char *own = getenv("TRIPOINT_DATA");
-    char *found = NULL;
-    library_folder(folder, sizeof folder);
-    if (own && own[0])
-        found = try_root(trii_strdup(own), relative, searched, sizeof searched);
-    else if (folder[0]) {
-        found = try_root(trii_format("%s/../share/tripoint", folder), relative, searched, sizeof searched);
-        if (!found)
-            found = try_root(trii_format("%s/../../share/tripoint", folder), relative, searched, sizeof searched);
+/* A fresh path of `relative` in the folder that `variable` names; where it names none, in `first` (taken over, may be NULL) or
+ * in one of `beside`, which are found from the library's own folder. `searched` lists where was looked. */
+static char *search(const char *variable, char *first, const char *const beside[2], const char *relative, char *searched,
+                    size_t searched_bytes) {
+    char folder[4096];
+    const char *own = getenv(variable);
+    if (own && own[0]) {
+        trii_free(first);
+        return try_root(trii_strdup(own), relative, searched, searched_bytes);
     }
+    char *found = try_root(first, relative, searched, searched_bytes);
+    library_folder(folder, sizeof folder);
+    for (size_t i = 0; !found && folder[0] && i < 2 && beside[i]; i++)
+        found = try_root(trii_format("%s/%s", folder, beside[i]), relative, searched, searched_bytes);
+    return found;
+}
+
+static const char *places(const char *searched) {
+    return searched[0] ? searched : "nowhere";
+}
+
+tri_status trii_path_data(const char *relative, char **out, struct tri_error *err) {
+    static const char *const beside[2] = {"../share/tripoint", "../../share/tripoint"};
+    char searched[320] = "";
+    char *found = search("TRIPOINT_DATA", NULL, beside, relative, searched, sizeof searched);
     if (!found)
         return trii_fail(err, TRI_NOT_FOUND, "%s is not among Tripoint's data (searched: %s); set TRIPOINT_DATA to its folder",
-                         relative, searched[0] ? searched : "nowhere");
+                         relative, places(searched));
     *out = found;
     return TRI_OK;
 }
 
 tri_status trii_path_engine(const char *relative, char **out, struct tri_error *err) {
-    char folder[4096], searched[320] = "";
-    const char *own = getenv("TRIPOINT_ENGINES");
-    char *found = NULL;
-    if (own && own[0])
-        found = try_root(trii_strdup(own), relative, searched, sizeof searched);
-    else {
-        char *cache = trii_path_cache();
-        library_folder(folder, sizeof folder);
-        if (cache)
-            found = try_root(trii_format("%s/engines", cache), relative, searched, sizeof searched);
-        if (!found && folder[0])
-            found = try_root(trii_format("%s/tripoint/engines", folder), relative, searched, sizeof searched);
-        trii_free(cache);
-    }
+    static const char *const beside[2] = {"tripoint/engines"};
+    char searched[320] = "", *cache = trii_path_cache();
+    char *found = search("TRIPOINT_ENGINES", cache ? trii_format("%s/engines", cache) : NULL, beside, relative, searched,
+                         sizeof searched);
+    trii_free(cache);
     if (!found)
         return trii_fail(err, TRI_ENGINE_UNAVAILABLE, "%s is not installed (searched: %s); run scripts/setup, or set TRIPOINT_ENGINES",
-                         relative, searched[0] ? searched : "nowhere");
+                         relative, places(searched));
     *out = found;
     return TRI_OK;
 }
 
 tri_status trii_path_module(const char *name, char **out, struct tri_error *err) {
-    char folder[4096], searched[320] = "";
-    const char *own = getenv("TRIPOINT_MODULES");
-    char *found = NULL;
-    library_folder(folder, sizeof folder);
-    if (own && own[0])
-        found = try_root(trii_strdup(own), name, searched, sizeof searched);
-    else if (folder[0]) {
-        found = try_root(trii_format("%s/tripoint", folder), name, searched, sizeof searched);
-        if (!found)
-            found = try_root(trii_format("%s/video", folder), name, searched, sizeof searched);
-    }
+    static const char *const beside[2] = {"tripoint", "video"};
+    char searched[320] = "";
+    char *found = search("TRIPOINT_MODULES", NULL, beside, name, searched, sizeof searched);
     if (!found)
         return trii_fail(err, TRI_UNSUPPORTED, "video needs %s, which is not there (searched: %s); `scripts/setup video` installs "
                                                "what it is built from, then build again",
-                         name, searched[0] ? searched : "nowhere");
+                         name, places(searched));
     *out = found;
     return TRI_OK;
 }
