@@ -3,13 +3,12 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "base/sys.h"
+#include "media/input.h"
 #include "media/sniff.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 tri_status trii_image_check_size(const char *name, uint64_t width, uint64_t height, struct tri_error *err) {
     if (width == 0 || height == 0)
@@ -133,18 +132,14 @@ static tri_status open_fd(int fd, const char *name, struct tri_image **out, stru
 }
 
 tri_status tri_image_open_file(const char *path, struct tri_image **out, struct tri_error *err) {
-    int fd;
+    struct trii_input input;
     if (!path || !out)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_image_open_file needs a path and a place for the result");
-    if (strcmp(path, "-") == 0)
-        return open_fd(STDIN_FILENO, "standard input", out, err);
-    int failed = trii_sys_open(AT_FDCWD, path, O_RDONLY, 0, &fd);
-    if (failed == ENOENT)
-        return trii_fail(err, TRI_NOT_FOUND, "there is no file %s", path[0] ? path : "\"\"");
-    if (failed)
-        return trii_fail_errno(err, TRI_IO, failed, "can't read %s", path);
-    tri_status status = open_fd(fd, path, out, err);
-    trii_sys_close(fd);
+    tri_status status = trii_input_open(path, &input, err);
+    if (status != TRI_OK)
+        return status;
+    status = open_fd(input.fd, input.name, out, err);
+    trii_input_close(&input);
     return status;
 }
 

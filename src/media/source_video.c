@@ -5,17 +5,13 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "base/sys.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
+#include "media/input.h"
 
 struct video {
     struct trii_source head;
     struct trii_video_file file;
-    int fd;
-    bool owns_fd, is_pipe;
+    struct trii_input input;
+    bool is_pipe;
     struct tri_host_view into; /* RGBA: the input of the slot that is being filled */
     uint64_t into_bytes;       /* with what fills its last page */
 };
@@ -23,28 +19,19 @@ struct video {
 static int64_t read_at(void *user, uint64_t at, void *bytes, size_t size) {
     struct video *video = user;
     size_t got = 0;
-    int failed = video->is_pipe ? trii_sys_read(video->fd, bytes, size, &got)
-                                : trii_sys_read_at(video->fd, at, bytes, size, &got);
+    int failed = video->is_pipe ? trii_sys_read(video->input.fd, bytes, size, &got)
+                                : trii_sys_read_at(video->input.fd, at, bytes, size, &got);
     return failed ? -failed : (int64_t)got;
 }
 
 static tri_status open_file(struct video *video, const char *path, struct tri_error *err) {
     uint64_t bytes = 0;
-    video->file = (struct trii_video_file){.user = video, .name = path, .read = read_at, .size = -1};
-    video->fd = STDIN_FILENO;
-    int failed = 0;
-    if (strcmp(path, "-") == 0)
-        video->file.name = "standard input";
-    else
-        failed = trii_sys_open(AT_FDCWD, path, O_RDONLY, 0, &video->fd);
-    if (failed == ENOENT)
-        return trii_fail(err, TRI_NOT_FOUND, "there is no file %s", path[0] ? path : "\"\"");
-    if (failed)
-        return trii_fail_errno(err, TRI_IO, failed, "can't read %s", path);
-    video->owns_fd = strcmp(path, "-") != 0;
-    video->is_pipe = trii_sys_file_size(video->fd, &bytes) != 0;
-    if (!video->is_pipe)
-        video->file.size = (int64_t)bytes;
+    tri_status status = trii_input_open(path, &video->input, err);
+    if (status != TRI_OK)
+        return status;
+    video->is_pipe = trii_sys_file_size(video->input.fd, &bytes) != 0;
+    video->file = (struct trii_video_file){
+        .user = video, .name = video->input.name, .read = read_at, .size = video->is_pipe ? -1 : (int64_t)bytes};
     return TRI_OK;
 }
 
@@ -112,8 +99,7 @@ static void close_source(struct trii_source *source) {
     if (stream->reader)
         stream->module->close(&stream->reader);
     trii_pool_destroy(&stream->pool);
-    if (video->owns_fd)
-        trii_sys_close(video->fd);
+    trii_input_close(&video->input);
     trii_free(video);
 }
 
