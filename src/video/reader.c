@@ -6,6 +6,8 @@
  */
 #include "inside.h"
 
+#include <tripoint/media.h>
+
 #include <libavutil/display.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/pixdesc.h>
@@ -14,7 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SIDE_MAX 32768      /* as for images (tripoint/media.h) */
 #define PASSED_MAX 65536    /* packets of other streams that wait for a picture: beyond, the file is no video to us */
 /* Formats of moving pictures. Playlists and the like would have libav open further files. */
 #define FORMATS                                                                                                        \
@@ -153,7 +154,7 @@ static tri_status open_codec(struct trii_video_reader *reader, const AVCodec *co
     int code = avcodec_parameters_to_context(reader->codec, reader->stream->codecpar);
     reader->codec->pkt_timebase = reader->stream->time_base;
     reader->codec->thread_count = (int)threads;
-    reader->codec->max_pixels = (int64_t)128 << 20;
+    reader->codec->max_pixels = (int64_t)TRI_IMAGE_MAX_PIXELS;
     reader->codec->opaque = reader;
     reader->codec->get_buffer2 = get_buffer;
     if (code >= 0)
@@ -182,9 +183,11 @@ static tri_status describe(struct trii_video_reader *reader, struct tri_error *e
     if (codec->width <= 0 || codec->height <= 0 || !format)
         return video_fail(err, TRI_BAD_IMAGE, "%s: the pictures' size or format can't be found out",
                           reader->file.file.name);
-    if (width > SIDE_MAX || height > SIDE_MAX || (int64_t)width * height > (int64_t)128 << 20)
-        return video_fail(err, TRI_LIMIT, "%s is %d x %d: a side may have at most %d pixels, a picture 134217728",
-                          reader->file.file.name, width, height, SIDE_MAX);
+    if ((unsigned)width > TRI_IMAGE_MAX_SIDE || (unsigned)height > TRI_IMAGE_MAX_SIDE ||
+        (uint64_t)width * (uint64_t)height > TRI_IMAGE_MAX_PIXELS)
+        return video_fail(err, TRI_LIMIT, "%s is %d x %d: a side may have at most %u pixels, a picture %llu",
+                          reader->file.file.name, width, height, TRI_IMAGE_MAX_SIDE,
+                          (unsigned long long)TRI_IMAGE_MAX_PIXELS);
     info->width = (uint32_t)codec->width;
     info->height = (uint32_t)codec->height;
     info->has_alpha = (format->flags & AV_PIX_FMT_FLAG_ALPHA) != 0;
@@ -256,8 +259,6 @@ tri_status video_open(const struct trii_video_file *file, const struct trii_vide
         return status;
     }
     describe_time(reader);
-    for (unsigned i = 0; i < reader->format->nb_streams; i++) /* nobody has asked for the others yet */
-        reader->format->streams[i]->discard = AVDISCARD_DEFAULT;
     *info = reader->info;
     *out = reader;
     return TRI_OK;

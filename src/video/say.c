@@ -1,4 +1,5 @@
 /* Errors: ours in one sentence, libav's complaints kept so that the sentence can quote them. */
+#include "base/text.h"
 #include "inside.h"
 
 #include <stdarg.h>
@@ -7,13 +8,6 @@
 
 static pthread_mutex_t words_lock = PTHREAD_MUTEX_INITIALIZER;
 static char words[160];
-
-/* Control characters, of which libav quotes some from files, have no business in an error message. */
-static void clean(char *text) {
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = c[1] ? '?' : '\0';
-}
 
 TRI_PRINTF(3, 0) static void keep(void *object, int level, const char *format, va_list args) {
     (void)object;
@@ -41,7 +35,7 @@ static tri_status fill(struct tri_error *err, tri_status status, int code, const
         return status;
     *err = (struct tri_error){.status = status, .engine_code = code};
     snprintf(err->message, sizeof err->message, "%s", text);
-    clean(err->message);
+    trii_text_clean(err->message); /* libav quotes what stands in files */
     return status;
 }
 
