@@ -49,6 +49,14 @@ bool cli_read_whole(const char *text, uint32_t most, uint32_t *out) {
     return true;
 }
 
+char *cli_value_of(char *text) {
+    char *equals = strchr(text, '=');
+    if (!equals || equals == text || !equals[1])
+        return NULL;
+    *equals = '\0';
+    return equals + 1;
+}
+
 int cli_flush(void) {
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))

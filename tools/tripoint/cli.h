@@ -39,6 +39,9 @@ const char *cli_plain(const char *from, char *text, size_t text_bytes);
 /* A whole number from 1 to `most`; false when the text is none. */
 bool cli_read_whole(const char *text, uint32_t most, uint32_t *out);
 
+/* Splits NAME=VALUE in place and gives the value; NULL, and nothing is split, when it isn't that. */
+char *cli_value_of(char *text);
+
 /* Flushes standard output. When anything written there was lost, says so and returns the exit code of TRI_IO, else 0. */
 int cli_flush(void);
 

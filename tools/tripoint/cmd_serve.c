@@ -45,13 +45,9 @@ static tri_status add_region(struct serving *s, const char *label, uint64_t byte
     return status;
 }
 
-/* Splits LABEL=VALUE in place; NULL when it isn't that. */
+/* Of LABEL=VALUE, with a label that a region can have. */
 static char *value_of(char *text) {
-    char *equals = strchr(text, '=');
-    if (!equals || equals == text || !equals[1] || equals - text >= TRI_LABEL_BYTES)
-        return NULL;
-    *equals = '\0';
-    return equals + 1;
+    return strcspn(text, "=") < TRI_LABEL_BYTES ? cli_value_of(text) : NULL;
 }
 
 static bool read_bytes(const char *text, uint64_t *out) {

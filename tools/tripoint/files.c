@@ -1,16 +1,13 @@
 /* A pipeline as the command line wants it: the files that it lends, and what it changes of the stages. */
 #include "cli.h"
 
-#include <string.h>
-
 int cli_take_file(const char *verb, struct cli_files *files, char *text) {
-    char *equals = strchr(text, '=');
-    if (!equals || equals == text || !equals[1])
+    const char *path = cli_value_of(text);
+    if (!path)
         return cli_usage(verb, "--file is NAME=PATH, as in ./glow.wgsl=/home/me/glow.wgsl, not '%s'", text);
     if (files->count == CLI_FILES_MAX)
         return cli_usage(verb, "more than %d --file", CLI_FILES_MAX);
-    *equals = '\0';
-    files->list[files->count++] = (struct tri_file){.name = text, .path = equals + 1};
+    files->list[files->count++] = (struct tri_file){.name = text, .path = path};
     return 0;
 }
 

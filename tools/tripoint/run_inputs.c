@@ -5,16 +5,15 @@
 #include <string.h>
 
 int run_take_input(struct run_options *o, char *text) {
-    char *equals = strchr(text, '=');
-    if (!equals || equals == text || !equals[1])
+    const char *file = cli_value_of(text);
+    if (!file)
         return cli_usage("run", "--input is '%s', it must be NAME=FILE, such as background=beach.jpg", text);
     if (o->input_count == RUN_INPUTS_MAX)
         return cli_usage("run", "more than %d --input", RUN_INPUTS_MAX);
-    *equals = '\0';
     for (size_t i = 0; i < o->input_count; i++)
         if (strcmp(o->inputs[i].region, text) == 0)
             return cli_usage("run", "--input %s is given twice", text);
-    o->inputs[o->input_count++] = (struct run_input){.region = text, .file = equals + 1};
+    o->inputs[o->input_count++] = (struct run_input){.region = text, .file = file};
     return 0;
 }
 
