@@ -7,6 +7,7 @@
  * That the host's own two sets of kernels agree, and that they do what they should, is tests/unit/engine_effects_test.c.
  */
 #include "kit.h"
+#include "random.h"
 
 #include "base/alloc.h"
 #include "base/paths.h"
@@ -55,15 +56,6 @@ static int close_all(void **state) {
 }
 
 /* ---- contents ---- */
-
-static uint64_t seed;
-
-static uint32_t random_below(uint32_t n) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 33) % n;
-}
 
 enum contents { RANDOM, EXTREMES, CONTENTS };
 

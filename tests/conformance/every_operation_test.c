@@ -10,6 +10,7 @@
  * plain twins in tests/unit. Known gap: `segment` and other operations without a host reference are only named.
  */
 #include "kit.h"
+#include "random.h"
 
 #include "engine/contract.h"
 #include "half.h"
@@ -31,14 +32,7 @@ static struct {
 } machine;
 
 static unsigned trials = 12;
-static uint64_t seed, first_seed = 88172645463325252u; /* Marsaglia's xorshift64: tests must not depend on the clock */
-
-static uint32_t random_below(uint32_t n) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 33) % n;
-}
+static uint64_t first_seed = 88172645463325252u;
 
 static bool chance(uint32_t percent) {
     return random_below(100) < percent;

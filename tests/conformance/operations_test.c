@@ -7,6 +7,7 @@
  * Known gap: `segment` has no definition in plain C; tests/unit/webnn_segment_test.c compares it with stored results.
  */
 #include "kit.h"
+#include "random.h"
 
 #include "base/alloc.h"
 #include "base/paths.h"
@@ -58,15 +59,6 @@ static int close_all(void **state) {
 }
 
 /* ---- contents ---- */
-
-static uint64_t seed = 88172645463325252u; /* Marsaglia's xorshift64: tests must not depend on the clock */
-
-static uint32_t random_below(uint32_t n) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 33) % n;
-}
 
 enum contents { RANDOM, EXTREMES, WHITE, CONTENTS };
 

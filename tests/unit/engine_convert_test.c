@@ -1,20 +1,12 @@
 /* ops/host/convert and half.h: every half, the edges of rounding, known conversions, and fast against plain. */
 #include "kit.h"
+#include "random.h"
 
 #include "convert.h"
 #include "half.h"
 #include "kernels.h"
 
 #include <math.h>
-
-static uint64_t seed = 88172645463325252u; /* Marsaglia's xorshift64: tests must not depend on the clock */
-
-static uint32_t random_below(uint32_t n) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 33) % n;
-}
 
 static void every_half_there_and_back(void **state) {
     (void)state;

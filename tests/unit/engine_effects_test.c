@@ -3,26 +3,18 @@
  * a Gaussian, what is composed is what whole numbers say, a mask moves to the image's edge, what is in a box is gone.
  */
 #include "kit.h"
+#include "random.h"
 
 #include "effects.h"
 #include "engine/op.h"
 
 #include <math.h>
 
-static uint64_t seed = 88172645463325252u;
-
-static uint32_t below(uint32_t n) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 33) % n;
-}
-
 static void *noise(size_t bytes) {
     uint8_t *out = malloc(bytes ? bytes : 1);
     assert_non_null(out);
     for (size_t i = 0; i < bytes; i++)
-        out[i] = (uint8_t)below(256);
+        out[i] = (uint8_t)random_below(256);
     return out;
 }
 
@@ -30,7 +22,7 @@ static float *fractions(size_t count) {
     float *out = malloc((count ? count : 1) * sizeof *out);
     assert_non_null(out);
     for (size_t i = 0; i < count; i++)
-        out[i] = (float)below(1u << 24) / (float)((1u << 24) - 1);
+        out[i] = (float)random_below(1u << 24) / (float)((1u << 24) - 1);
     return out;
 }
 
@@ -58,16 +50,16 @@ static size_t most(size_t a, size_t b) {
 }
 
 static void make_scene(struct scene *s) {
-    *s = (struct scene){.size = {1 + below(90), 1 + below(70)}, .other = {1 + below(40), 1 + below(50)}};
+    *s = (struct scene){.size = {1 + random_below(90), 1 + random_below(70)}, .other = {1 + random_below(40), 1 + random_below(50)}};
     s->image = noise(pixels(s->size) * 4);
     s->second = noise(pixels(s->size) * 4);
     s->mask = fractions(pixels(s->other));
-    s->sigma = below(4) ? below(1000) / 50.0 : below(300);
+    s->sigma = random_below(4) ? random_below(1000) / 50.0 : random_below(300);
     s->blur = trii_blur_plan(s->sigma, s->size);
-    s->refine = trii_refine_plan(1 + below(6), 0.02 + below(100) / 500.0, 0.1, 0.8);
-    s->hide = (struct trii_hide){4, 1 + below(12), (float)below(100) / 100.0f, below(2), below(2)};
+    s->refine = trii_refine_plan(1 + random_below(6), 0.02 + random_below(100) / 500.0, 0.1, 0.8);
+    s->hide = (struct trii_hide){4, 1 + random_below(12), (float)random_below(100) / 100.0f, random_below(2), random_below(2)};
     for (int i = 0; i < 20; i++)
-        s->boxes[i] = (float)below(1000) / 1000.0f + (i % 5 == 4 ? 0.1f : -0.1f);
+        s->boxes[i] = (float)random_below(1000) / 1000.0f + (i % 5 == 4 ? 0.1f : -0.1f);
     s->tiles[0] = trii_faces_tile(s->size, 0);
     s->tiles[1] = trii_faces_tile(s->size, 1);
     size_t bytes = trii_blur_scratch(&s->blur, s->size);

@@ -1,16 +1,8 @@
 /* ops/host: the fast kernels agree with their plain twins to the bit, on random shapes and contents. */
 #include "kit.h"
+#include "random.h"
 
 #include "kernels.h"
-
-static uint64_t seed = 88172645463325252u; /* Marsaglia's xorshift64: tests must not depend on the clock */
-
-static uint32_t random_below(uint32_t n) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 33) % n;
-}
 
 static void fill(uint8_t *bytes, size_t n) {
     for (size_t i = 0; i < n; i++)

@@ -1,19 +1,11 @@
 /* ops/host/pixels: known answers, and the fast kernels against their plain twins, to the bit. */
 #include "kit.h"
+#include "random.h"
 
 #include "kernels.h"
 #include "pixels.h"
 
 #include <math.h>
-
-static uint64_t seed = 88172645463325252u; /* Marsaglia's xorshift64: tests must not depend on the clock */
-
-static uint32_t random_below(uint32_t n) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 33) % n;
-}
 
 static void multiplying_and_dividing_by_alpha(void **state) {
     const struct trii_pixel_kernels *const sets[] = {&trii_pixels_plain, trii_pixels_best()};

@@ -1,16 +1,8 @@
 /* ops/host/yuv: the standards' own colours, there and back, and the fast kernels against their plain twins. */
 #include "kit.h"
+#include "random.h"
 
 #include "yuv.h"
-
-static uint64_t seed = 88172645463325252u; /* Marsaglia's xorshift64: tests must not depend on the clock */
-
-static uint32_t random_below(uint32_t n) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 33) % n;
-}
 
 static const struct {
     double red, blue;

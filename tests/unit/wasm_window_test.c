@@ -1,5 +1,6 @@
 /* src/engine/wasm/window.c without Wasmtime: addresses, pages, eviction. A reservation stands in for a guest's memory. */
 #include "wasm_kit.h"
+#include "random.h"
 
 #include "base/fault.h"
 
@@ -206,14 +207,6 @@ static void pages_that_stay_are_never_seen_again(void **state) {
     assert_true(view->address != address);
     check(&f.window);
     end(&f);
-}
-
-static uint32_t random_below(uint32_t n) {
-    static uint64_t seed = 88172645463325252u; /* Marsaglia's xorshift64 */
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 33) % n;
 }
 
 #define SLOTS 64
