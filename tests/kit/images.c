@@ -244,3 +244,18 @@ uint8_t *kit_jpeg_read(const struct kit_bytes *file, uint32_t *width, uint32_t *
     jpeg_destroy_decompress(&jpeg);
     return pixels;
 }
+
+size_t kit_shown_at(int orientation, uint32_t x, uint32_t y, uint32_t w, uint32_t h) {
+    uint32_t row = 0, column = 0, width = orientation >= 5 ? h : w;
+    switch (orientation) {
+    case 1: row = y, column = x; break;                 /* 0th row at the top, 0th column at the left */
+    case 2: row = y, column = w - 1 - x; break;         /* top, right */
+    case 3: row = h - 1 - y, column = w - 1 - x; break; /* bottom, right */
+    case 4: row = h - 1 - y, column = x; break;         /* bottom, left */
+    case 5: row = x, column = y; break;                 /* 0th row at the left, 0th column at the top */
+    case 6: row = x, column = h - 1 - y; break;         /* right, top */
+    case 7: row = w - 1 - x, column = h - 1 - y; break; /* right, bottom */
+    case 8: row = w - 1 - x, column = y; break;         /* left, bottom */
+    }
+    return ((size_t)row * width + column) * 4;
+}

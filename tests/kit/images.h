@@ -44,5 +44,7 @@ uint8_t *kit_jpeg_read(const struct kit_bytes *file, uint32_t *width, uint32_t *
 
 /* An APP1 payload: "Exif", one directory, one orientation. Returns its size, at most 64. */
 size_t kit_exif(uint8_t out[64], int orientation, bool big_endian);
+/* Where pixel (x, y) of the stored w x h image is shown, as the EXIF standard words it: bytes from the first pixel. */
+size_t kit_shown_at(int orientation, uint32_t x, uint32_t y, uint32_t w, uint32_t h);
 
 #endif

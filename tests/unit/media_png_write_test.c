@@ -1,31 +1,9 @@
 /* The PNG encoder: what it writes, libpng and libspng read back bit for bit; failures leave nothing. */
-#include "kit.h"
-
-#include "images.h"
+#include "memory_sink.h"
 
 #include "base/fault.h"
-#include "media/sink.h"
 
 #include <spng.h>
-
-struct target {
-    struct kit_bytes file;
-    uint64_t writes, fail_at; /* the write that fails */
-};
-
-static tri_status collect(void *user, const void *bytes, size_t size, struct tri_error *err) {
-    struct target *target = user;
-    if (target->writes++ == target->fail_at) {
-        if (err)
-            snprintf(err->message, sizeof err->message, "the disk is full");
-        return TRI_IO;
-    }
-    target->file.bytes = realloc(target->file.bytes, target->file.size + size);
-    assert_non_null(target->file.bytes);
-    memcpy(target->file.bytes + target->file.size, bytes, size);
-    target->file.size += size;
-    return TRI_OK;
-}
 
 static struct kit_bytes encode(const uint8_t *pixels, uint32_t width, uint32_t height, uint64_t stride,
                                uint32_t threads) {

@@ -129,22 +129,6 @@ static void every_kind_of_jpeg_is_as_libjpeg_reads_it(void **state) {
     assert_int_equal(ledger.copies[TRI_LEDGER_BORDER], 0);
 }
 
-/* Where pixel (x, y) of the stored w x h image is shown, as the EXIF standard words it. */
-static size_t shown_at(int orientation, uint32_t x, uint32_t y, uint32_t w, uint32_t h) {
-    uint32_t row = 0, column = 0, width = orientation >= 5 ? h : w;
-    switch (orientation) {
-    case 1: row = y, column = x; break;                 /* 0th row at the top, 0th column at the left */
-    case 2: row = y, column = w - 1 - x; break;         /* top, right */
-    case 3: row = h - 1 - y, column = w - 1 - x; break; /* bottom, right */
-    case 4: row = h - 1 - y, column = x; break;         /* bottom, left */
-    case 5: row = x, column = y; break;                 /* 0th row at the left, 0th column at the top */
-    case 6: row = x, column = h - 1 - y; break;         /* right, top */
-    case 7: row = w - 1 - x, column = h - 1 - y; break; /* right, bottom */
-    case 8: row = w - 1 - x, column = y; break;         /* left, bottom */
-    }
-    return ((size_t)row * width + column) * 4;
-}
-
 static void every_orientation_is_applied_and_counted_once(void **state) {
     (void)state;
     static const uint32_t sizes[][2] = {{1, 1}, {5, 3}, {16, 16}, {33, 50}, {1, 37}, {37, 1}, {40, 47}};
@@ -165,7 +149,8 @@ static void every_orientation_is_applied_and_counted_once(void **state) {
                 assert_int_equal(info.height, orientation >= 5 ? w : h);
                 for (uint32_t y = 0; y < h; y++)
                     for (uint32_t x = 0; x < w; x++)
-                        assert_memory_equal(got + shown_at(orientation, x, y, w, h), stored + ((size_t)y * w + x) * 4, 4);
+                        assert_memory_equal(got + kit_shown_at(orientation, x, y, w, h),
+                                            stored + ((size_t)y * w + x) * 4, 4);
                 bool moved = orientation != 1 && orientation != 4;
                 assert_int_equal(ledger.copies[TRI_LEDGER_BORDER], moved);
                 assert_int_equal(ledger.bytes[TRI_LEDGER_BORDER], moved ? (uint64_t)w * h * 4 : 0);

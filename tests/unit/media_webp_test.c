@@ -1,11 +1,8 @@
 /* WebP in and out: as libwebp reads it, every orientation, what is counted, what is refused, and every failure. */
-#include "kit.h"
-
-#include "images.h"
+#include "memory_sink.h"
 
 #include "base/fault.h"
 #include "media/image.h"
-#include "media/sink.h"
 
 #include <webp/decode.h>
 #include <webp/encode.h>
@@ -27,25 +24,6 @@ static int end(void **state) {
 }
 
 /* ---- files ---- */
-
-struct target {
-    struct kit_bytes file;
-    uint64_t writes, fail_at;
-};
-
-static tri_status collect(void *user, const void *bytes, size_t size, struct tri_error *cause) {
-    struct target *target = user;
-    if (target->writes++ == target->fail_at) {
-        if (cause)
-            snprintf(cause->message, sizeof cause->message, "the disk is full");
-        return TRI_IO;
-    }
-    target->file.bytes = realloc(target->file.bytes, target->file.size + size);
-    assert_non_null(target->file.bytes);
-    memcpy(target->file.bytes + target->file.size, bytes, size);
-    target->file.size += size;
-    return TRI_OK;
-}
 
 static struct kit_bytes write_webp(const uint8_t *pixels, uint32_t width, uint32_t height, bool lossless) {
     struct trii_pixels image = {.bytes = pixels, .stride_bytes = (uint64_t)width * 4, .width = width, .height = height};
@@ -123,20 +101,6 @@ static void every_kind_is_as_libwebp_reads_it(void **state) {
             }
 }
 
-/* Where stored (x, y) is shown. */
-static size_t shown_at(int orientation, uint32_t x, uint32_t y, uint32_t w, uint32_t h) {
-    uint32_t width = orientation >= 5 ? h : w, row = y, column = x;
-    if (orientation == 3 || orientation == 4)
-        row = h - 1 - y;
-    if (orientation == 2 || orientation == 3)
-        column = w - 1 - x;
-    if (orientation >= 5) {
-        row = orientation >= 7 ? w - 1 - x : x;
-        column = orientation == 6 || orientation == 7 ? h - 1 - y : y;
-    }
-    return ((size_t)row * width + column) * 4;
-}
-
 static void every_orientation_is_applied_and_counted_once(void **state) {
     (void)state;
     enum { W = 23, H = 41 };
@@ -153,7 +117,8 @@ static void every_orientation_is_applied_and_counted_once(void **state) {
             assert_int_equal(info.width, orientation >= 5 ? H : W);
             for (uint32_t y = 0; y < H; y++)
                 for (uint32_t x = 0; x < W; x++)
-                    assert_memory_equal(got + shown_at(orientation, x, y, W, H), pixels + ((size_t)y * W + x) * 4, 4);
+                    assert_memory_equal(got + kit_shown_at(orientation, x, y, W, H),
+                                        pixels + ((size_t)y * W + x) * 4, 4);
             bool moved = orientation != 1 && orientation != 4;
             assert_int_equal(ledger.copies[TRI_LEDGER_BORDER], moved);
             assert_int_equal(ledger.bytes[TRI_LEDGER_BORDER], moved ? W * H * 4 : 0);
