@@ -1,25 +1,6 @@
 /* Memory that regions share: never two values that are needed at once, never an input's or a caller's, and the bytes of
  * a pipeline are the same with it and without. */
-#include "fake_engine.h"
-
-static struct tri_runtime *runtime;
-static struct tri_arena *arena;
-static struct tri_error err;
-
-static int begin(void **state) {
-    (void)state;
-    memset(&fake, 0, sizeof fake);
-    memset(&err, 0, sizeof err);
-    if (tri_runtime_create(NULL, &runtime, &err) != TRI_OK)
-        return -1;
-    arena = tri_runtime_arena(runtime);
-    return 0;
-}
-static int end(void **state) {
-    (void)state;
-    tri_runtime_destroy(&runtime);
-    return 0;
-}
+#include "fake_runtime.h"
 
 static struct tri_pipeline *planned(const char *text, bool alias) {
     struct tri_pipeline *pipeline = NULL;

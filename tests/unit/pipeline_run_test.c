@@ -1,26 +1,5 @@
 /* Plans and pipelines over the host engine, and over an engine of the test's own that fails, stalls and copies. */
-#include "fake_engine.h"
-
-/* ---- one runtime a test ---- */
-
-static struct tri_runtime *runtime;
-static struct tri_arena *arena;
-static struct tri_error err;
-
-static int begin(void **state) {
-    (void)state;
-    memset(&fake, 0, sizeof fake);
-    memset(&err, 0, sizeof err);
-    if (tri_runtime_create(NULL, &runtime, &err) != TRI_OK)
-        return -1;
-    arena = tri_runtime_arena(runtime);
-    return 0;
-}
-static int end(void **state) {
-    (void)state;
-    tri_runtime_destroy(&runtime);
-    return 0;
-}
+#include "fake_runtime.h"
 
 static tri_handle image(uint64_t height, uint64_t width, const char *label) {
     const struct tri_region_params params = {

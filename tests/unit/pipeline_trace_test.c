@@ -1,29 +1,19 @@
 /* What a trace tells of a run: stages, engines, claims, copies and failures, and that telling allocates nothing. */
-#include "fake_engine.h"
+#include "fake_runtime.h"
 
 #include "base/trace.h"
 
 #include <jansson.h>
 #include <unistd.h>
 
-static struct tri_runtime *runtime;
-static struct tri_arena *arena;
-static struct tri_error err;
 static char path[64];
 
-static int begin(void **state) {
-    (void)state;
-    memset(&fake, 0, sizeof fake);
-    memset(&err, 0, sizeof err);
+static int begin_traced(void **state) {
     snprintf(path, sizeof path, "pipeline-trace-%d.json", (int)getpid());
-    if (tri_runtime_create(NULL, &runtime, &err) != TRI_OK)
-        return -1;
-    arena = tri_runtime_arena(runtime);
-    return 0;
+    return begin(state);
 }
-static int end(void **state) {
-    (void)state;
-    tri_runtime_destroy(&runtime);
+static int end_traced(void **state) {
+    end(state);
     tri_trace_end();
     unlink(path);
     unsetenv("TRIPOINT_TRACE");
@@ -126,9 +116,9 @@ static void the_environment_asks_for_one(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_run_is_told_and_allocates_nothing, begin, end),
-        cmocka_unit_test_setup_teardown(a_failure_is_told_with_its_stage, begin, end),
-        cmocka_unit_test_setup_teardown(the_environment_asks_for_one, begin, end),
+        cmocka_unit_test_setup_teardown(a_run_is_told_and_allocates_nothing, begin_traced, end_traced),
+        cmocka_unit_test_setup_teardown(a_failure_is_told_with_its_stage, begin_traced, end_traced),
+        cmocka_unit_test_setup_teardown(the_environment_asks_for_one, begin_traced, end_traced),
     };
     return cmocka_run_group_tests_name("pipeline_trace", tests, NULL, NULL);
 }
