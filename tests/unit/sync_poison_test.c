@@ -1,38 +1,9 @@
 /* sync: poison is never lost and never passed by, whoever meets whom. Interleavings that take luck are made likely by
  * many rounds; those that take a death at one instruction are set up in the words. */
-#include "kit.h"
-
-#include "sync/sync.h"
+#include "sync_kit.h"
 
 #include <pthread.h>
 #include <sched.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#define HOST TRI_TECHNOLOGY_HOST
-#define GPU TRI_TECHNOLOGY_WEBGPU
-#define REGIONS 8u
-
-static struct tri_error err;
-
-static int make(void **state) {
-    struct tri_sync *sync = NULL;
-    void *memory = mmap(NULL, trii_sync_bytes(REGIONS), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_ptr_not_equal(memory, MAP_FAILED);
-    assert_ok(trii_sync_open_at(memory, REGIONS, true, true, &sync, &err));
-    *state = sync;
-    return 0;
-}
-
-static int unmake(void **state) {
-    struct tri_sync *sync = *state;
-    void *memory = sync;
-    tri_sync_destroy(&sync);
-    munmap(memory, trii_sync_bytes(REGIONS));
-    return 0;
-}
 
 static struct tri_error cause_of(const char *text) {
     struct tri_error cause = {.status = TRI_POISONED};
@@ -84,51 +55,34 @@ static void a_slow_teller_does_not_lose_the_next_poison(void **state) {
     trii_store_seq_cst(&sync->causes[0].writing, 0);
 }
 
-static struct tri_sync *child_sync;
-
-static pid_t fork_writer(uint32_t region) {
-    int pipes[2];
-    char byte = 0;
-    assert_int_equal(pipe(pipes), 0);
-    pid_t pid = fork();
-    if (pid == 0) {
-        tri_claim claim;
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
-        byte = tri_sync_acquire_write(child_sync, region, GPU, NULL, &claim, NULL) == TRI_OK ? 'y' : 'n';
-        if (write(pipes[1], &byte, 1) == 1)
-            pause();
-        _exit(1);
-    }
-    close(pipes[1]);
-    assert_int_equal(read(pipes[0], &byte, 1), 1);
-    assert_int_equal(byte, 'y');
-    close(pipes[0]);
-    return pid;
+static bool write_it(struct tri_sync *sync, uint32_t region) {
+    tri_claim claim;
+    return tri_sync_acquire_write(sync, region, GPU, NULL, &claim, NULL) == TRI_OK;
 }
 
-static void end(pid_t pid) {
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
+static void end(struct child child) {
+    kill_child(&child);
+    bury(&child);
 }
 
 /* A process dies while it recovers: after the word was poisoned, before it let others tell. Its place among the members
  * is then another process's, which lives and will never tell. */
 static void a_recoverer_that_dies_blocks_nobody(void **state) {
-    struct tri_sync *sync = child_sync = *state;
+    struct tri_sync *sync = *state;
     const struct tri_wait soon = {.timeout_ns = 2000000000u};
     struct tri_error told;
     tri_claim claim;
     poison_region(sync, 1, "a cause");
     assert_ok(tri_sync_reset(sync, 1, &err));
-    pid_t first = fork_writer(0);
+    struct child first = begin_child(sync, write_it, 0);
     uint64_t place = trii_member_bits(trii_load_relaxed(&trii_cell(sync, 0)->word));
     trii_store_seq_cst(&sync->causes[1].writing, place); /* the one who dies was telling region 1's cause */
     end(first);
     assert_status(tri_sync_acquire_write(sync, 0, HOST, &soon, &claim, &err), TRI_POISONED);
 
-    pid_t second = fork_writer(2); /* gets the same place */
+    struct child second = begin_child(sync, write_it, 2); /* gets the same place */
     assert_int_equal(trii_member_bits(trii_load_relaxed(&trii_cell(sync, 2)->word)), place);
-    pid_t third = fork_writer(1);
+    struct child third = begin_child(sync, write_it, 1);
     end(third);
     assert_status(tri_sync_acquire_write(sync, 1, HOST, &soon, &claim, &err), TRI_POISONED);
     assert_true(tri_sync_poison_cause(sync, 1, &told));
@@ -138,29 +92,29 @@ static void a_recoverer_that_dies_blocks_nobody(void **state) {
 
 /* A reader dies in a wide slot just when a writer has taken the flag down that says there are some. */
 static void a_dead_reader_in_an_unflagged_slot_goes(void **state) {
-    struct tri_sync *sync = child_sync = *state;
+    struct tri_sync *sync = *state;
     const struct tri_wait soon = {.timeout_ns = 2000000000u};
     uint32_t last = TRII_NEAR_SLOTS + 1;
     tri_claim claims[TRII_NEAR_SLOTS], claim;
     for (uint32_t i = 0; i < TRII_NEAR_SLOTS; i++)
         assert_ok(tri_sync_acquire_read(sync, 4, HOST, NULL, &claims[i], &err));
-    pid_t pid = fork_writer(5);
+    struct child child = begin_child(sync, write_it, 5);
     uint64_t place = trii_member_bits(trii_load_relaxed(&trii_cell(sync, 5)->word));
     trii_sync_touch(sync, 4); /* as whoever takes a wide slot does first */
     trii_store_seq_cst(trii_slot_at(sync, 4, last), trii_slot_bits(place, TRII_SLOT_READING, GPU));
     for (uint32_t i = 0; i < TRII_NEAR_SLOTS; i++)
         assert_ok(tri_sync_release(sync, claims[i], &err));
     assert_false(trii_load_relaxed(&trii_cell(sync, 4)->word) & TRII_WORD_WIDE);
-    end(pid);
+    end(child);
     assert_status(tri_sync_acquire_write(sync, 5, HOST, &soon, &claim, &err), TRI_POISONED);
     assert_int_equal(trii_slot_state(trii_load_relaxed(trii_slot_at(sync, 4, last))), TRII_SLOT_FREE);
 }
 
 /* Dead, and nobody waits: resetting the region is reason enough to look. */
 static void a_reset_notices_the_dead(void **state) {
-    struct tri_sync *sync = child_sync = *state;
+    struct tri_sync *sync = *state;
     tri_status status = TRI_BUSY;
-    end(fork_writer(3));
+    end(begin_child(sync, write_it, 3));
     for (uint32_t i = 0; i < 20000000u && status == TRI_BUSY; i++)
         status = tri_sync_reset(sync, 3, &err);
     assert_int_equal(status, TRI_OK);
