@@ -1,6 +1,8 @@
 /* Strangers' files in a worker process: they work on the same pages, they can't harm this process, they are stopped. */
 #include "kit.h"
 
+#include "pipeline/plan.h"
+
 #include <dirent.h>
 #include <signal.h>
 #include <unistd.h>
@@ -182,6 +184,29 @@ static void a_crash_in_the_worker_is_told_and_the_next_frame_works(void **state)
     tri_plan_destroy(&good);
 }
 
+static void a_worker_that_ends_while_it_prepares_ends_what_it_ran(void **state) {
+    struct trii_fence fence;
+    char path[128];
+    (void)state;
+    struct tri_plan *running = plan(endless), *none = NULL;
+    trii_fence_init(&fence);
+    assert_ok(trii_task_submit(running->stages[0].task, &fence, &err));
+    assert_int_equal(kill(worker(), SIGKILL), 0);
+    put(path, "other.wgsl", invert_text);
+    const struct tri_stage stage = {.struct_bytes = sizeof stage,
+                                    .technology = TRI_TECHNOLOGY_WEBGPU,
+                                    .operation = path,
+                                    .input = input,
+                                    .output = output};
+    tri_status status = tri_plan_create(runtime, &stage, 1, &none, &err); /* who asks is the first to hear of it */
+    unlink(path);
+    assert_int_equal(status, TRI_ENGINE_FAILED);
+    assert_status(trii_task_wait(running->stages[0].task, &fence, UINT64_C(20) * 1000000000u, &err), TRI_ENGINE_FAILED);
+    if (!strstr(err.message, "the worker process of 'stranger'"))
+        fail_msg("%s", err.message);
+    tri_plan_destroy(&running);
+}
+
 static void bad_shaders_are_refused_in_the_workers_words(void **state) {
     char path[128];
     struct tri_plan *none = NULL;
@@ -226,6 +251,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_shader_works_on_the_same_pages_in_another_process, begin, end),
         cmocka_unit_test_setup_teardown(an_endless_shader_is_killed_and_the_next_frame_works, begin, end),
         cmocka_unit_test_setup_teardown(a_crash_in_the_worker_is_told_and_the_next_frame_works, begin, end),
+        cmocka_unit_test_setup_teardown(a_worker_that_ends_while_it_prepares_ends_what_it_ran, begin, end),
         cmocka_unit_test_setup_teardown(bad_shaders_are_refused_in_the_workers_words, begin, end),
         cmocka_unit_test_setup_teardown(a_worker_that_is_no_worker_is_an_error, begin, end),
     };

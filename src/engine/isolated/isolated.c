@@ -43,6 +43,7 @@ struct isolated {
     int32_t pid; /* 0: there is no worker */
     int socket;
     uint64_t born; /* counts workers */
+    char how[64];  /* the last one ended */
     struct trii_prepared *all;
     bool used[TRII_WORKER_SLOTS];
 };
@@ -55,18 +56,17 @@ static struct isolated *of(struct tri_engine *engine) {
 
 /* Ends it, and with it what it was doing: fences tell why. What it had mapped is gone when this returns. */
 static void bury(struct isolated *self, tri_status status, const char *what) {
-    char how[64] = "";
     struct tri_error error;
     if (!self->pid)
         return;
-    trii_sys_end_process(self->pid, how, sizeof how);
+    trii_sys_end_process(self->pid, self->how, sizeof self->how);
     trii_sys_close(self->socket);
     self->pid = 0;
     for (struct trii_prepared *p = self->all; p; p = p->next)
         if (p->fence) {
             struct trii_fence *fence = p->fence;
             p->fence = NULL;
-            trii_fail(&error, status, "the worker process of '%s' %s%s", p->stage->name, what, what[0] ? "" : how);
+            trii_fail(&error, status, "the worker process of '%s' %s%s", p->stage->name, what, what[0] ? "" : self->how);
             trii_fence_signal(fence, status, &error);
         }
 }
@@ -133,7 +133,6 @@ static bool goes_on(int failed) {
 /* Waits for the answer to PREPARE; what else comes meanwhile is done. */
 static tri_status wait_prepared(struct isolated *self, const struct trii_prepared *p, struct tri_error *err) {
     const uint64_t deadline = trii_sys_deadline(PREPARE_NS);
-    const uint64_t born = self->born;
     struct trii_worker_answer answer;
     for (;;) {
         uint64_t now = trii_sys_now_ns();
@@ -146,12 +145,9 @@ static tri_status wait_prepared(struct isolated *self, const struct trii_prepare
                              p->stage->op->info.name, (double)PREPARE_NS * 1e-9);
         }
         if (failed) {
-            char how[64] = "";
-            trii_sys_end_process(self->pid, how, sizeof how);
-            trii_sys_close(self->socket);
-            self->pid = 0;
-            return trii_fail(err, TRI_ENGINE_FAILED, "the worker process %s while it prepared %s (worker %llu)", how,
-                             p->stage->op->info.name, (unsigned long long)born);
+            bury(self, TRI_ENGINE_FAILED, "");
+            return trii_fail(err, TRI_ENGINE_FAILED, "the worker process %s while it prepared %s (worker %llu)", self->how,
+                             p->stage->op->info.name, (unsigned long long)self->born);
         }
         if (answer.verb == TRII_WORKER_RUN) {
             finish(self, &answer);
