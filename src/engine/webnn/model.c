@@ -299,6 +299,16 @@ static struct trii_nn_model *find(const struct trii_nn *nn, const struct trii_mo
     return model;
 }
 
+/* A model that has just become ready joins the list, with one user. */
+static struct trii_nn_model *keep(struct trii_nn *nn, struct trii_nn_model *model) {
+    model->users = 1;
+    pthread_mutex_lock(&nn->mutex);
+    model->next = nn->models;
+    nn->models = model;
+    pthread_mutex_unlock(&nn->mutex);
+    return model;
+}
+
 tri_status trii_nn_model_get(struct trii_nn *nn, const struct trii_model *info, uint64_t height, uint64_t width,
                              struct trii_nn_model **out, struct tri_error *err) {
     struct trii_nn_model *model = find(nn, info, height, width);
@@ -323,12 +333,7 @@ tri_status trii_nn_model_get(struct trii_nn *nn, const struct trii_model *info, 
         free_model(nn, model);
         return status;
     }
-    model->users = 1;
-    pthread_mutex_lock(&nn->mutex);
-    model->next = nn->models;
-    nn->models = model;
-    pthread_mutex_unlock(&nn->mutex);
-    *out = model;
+    *out = keep(nn, model);
     return TRI_OK;
 }
 
@@ -367,12 +372,7 @@ tri_status trii_nn_model_by_key(struct trii_nn *nn, char *key, const struct ov_m
     }
     model->weights = *weights;
     *weights = NULL;
-    model->users = 1;
-    pthread_mutex_lock(&nn->mutex);
-    model->next = nn->models;
-    nn->models = model;
-    pthread_mutex_unlock(&nn->mutex);
-    *out = model;
+    *out = keep(nn, model);
     return TRI_OK;
 }
 
