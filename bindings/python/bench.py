@@ -25,7 +25,8 @@ class CStage(ctypes.Structure):
     _fields_ = [("struct_bytes", ctypes.c_size_t), ("technology", ctypes.c_int), ("operation", ctypes.c_char_p),
                 ("name", ctypes.c_char_p), ("input", ctypes.c_uint64), ("output", ctypes.c_uint64),
                 ("inputs", ctypes.c_void_p), ("input_count", ctypes.c_size_t), ("outputs", ctypes.c_void_p),
-                ("output_count", ctypes.c_size_t), ("params", ctypes.c_void_p), ("param_count", ctypes.c_size_t)]
+                ("output_count", ctypes.c_size_t), ("params", ctypes.c_void_p), ("param_count", ctypes.c_size_t),
+                ("isolate", ctypes.c_bool)]
 
 
 def loaded():

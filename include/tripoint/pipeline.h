@@ -46,6 +46,12 @@ struct tri_runtime_params {
     /** Stages that name files run in a worker process over the same pages, which is killed when a stage does not end in
      * time. The arena is shared. docs/isolation.md */
     bool isolate;
+    /** Some stages may be isolated, those that say so (`isolate` in struct tri_stage, "isolate" in a text): the arena is
+     * shared, so that workers can map it. */
+    bool workers;
+    /** An isolated stage that takes longer to become ready, or to run once, is ended with its worker; 0: 60 s to become
+     * ready, and what tri_run_params.timeout_ns says to run. */
+    uint64_t isolate_timeout_ns;
 };
 
 TRI_API TRI_MUST_USE tri_status tri_runtime_create(const struct tri_runtime_params *params, struct tri_runtime **out,
@@ -79,6 +85,7 @@ struct tri_stage {
     size_t output_count;
     const struct tri_param *params;
     size_t param_count;
+    bool isolate;              /**< the file runs in a worker process; the runtime has `workers` or `isolate` */
 };
 
 /** How one run went. */
@@ -103,6 +110,7 @@ struct tri_stage_report {
     const char *operation;
     enum tri_technology technology;
     bool in_place;
+    bool isolated;    /**< in a worker process */
     uint64_t wait_ns; /**< for its claims */
     uint64_t run_ns;  /**< in the engine */
 };
@@ -159,6 +167,7 @@ struct tri_plan_stage {
     const char *operation;
     enum tri_technology technology;
     bool in_place; /**< its first output replaces its first input */
+    bool isolated; /**< it runs in a worker process */
     size_t operand_count;
     struct tri_plan_operand operands[TRI_STAGE_OPERANDS_MAX];
     size_t claim_count;
@@ -197,7 +206,13 @@ struct tri_pipeline_params {
     const char *folder;           /**< where a text's files lie; NULL: it can't name any but those in `files` */
     const struct tri_file *files; /**< names of the pipeline with places of yours, which may be anywhere */
     size_t file_count;
+    const char *const *isolate;   /**< stages that run in a worker process, whatever the text says: by name, or by number
+                                       from 0 */
+    size_t isolate_count;
 };
+/** Whether a stage of the text says "isolate", or params->isolate names any: then the runtime must have `workers`. False
+ * for what can't be read, which tri_pipeline_open() explains. */
+TRI_API bool tri_pipeline_wants_workers(const struct tri_pipeline_params *params);
 TRI_API TRI_MUST_USE tri_status tri_pipeline_open(struct tri_runtime *runtime,
                                                   const struct tri_pipeline_params *params, struct tri_pipeline **out,
                                                   struct tri_error *err);

@@ -52,6 +52,7 @@ struct trii_flow_stage {
     size_t given_in_count, given_out_count;
     uint32_t in[TRII_OP_OPERANDS_MAX], out[TRII_OP_OPERANDS_MAX]; /* bound: values, in the operation's order */
     bool in_place;
+    bool isolate; /* it names a file, which runs in a worker process */
 };
 
 struct trii_flow_value {

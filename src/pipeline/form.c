@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "pipeline/isolate.h"
 #include "pipeline/json.h"
 #include "pipeline/words.h"
 
@@ -551,9 +552,25 @@ static tri_status read_head(struct trii_json *json, struct trii_form *form, cons
     return status;
 }
 
+/* "isolate": the text may ask for more than the caller does, never for less. */
+static tri_status read_isolate(struct trii_json *json, const struct trii_form *form, const json_t *object, size_t index) {
+    static const struct trii_custom_place nowhere = {.folder = TRII_CUSTOM_NO_FOLDER};
+    struct tri_error cause = {0};
+    const json_t *value = trii_json_enter_optional(json, object, "isolate");
+    if (value && !json_is_boolean(value))
+        return trii_json_wrong(json, "expected true or false, not %s", trii_json_type(value));
+    tri_status status = trii_isolate_stage(form->place ? form->place : &nowhere, &form->flow.stages[index], index,
+                                           json_is_true(value), &cause);
+    if (status != TRI_OK)
+        return told(json, status, &cause);
+    if (value)
+        trii_json_leave(json);
+    return TRI_OK;
+}
+
 static tri_status read_stage(struct trii_json *json, struct trii_form *form, const json_t *object) {
     static const char *const keys[] = {"name",   "technology", "operation", "input",
-                                       "inputs", "output",     "outputs",   "params"};
+                                       "inputs", "output",     "outputs",   "params", "isolate"};
     struct trii_flow_stage *stage;
     struct tri_error cause = {0};
     if (!json_is_object(object))
@@ -566,6 +583,8 @@ static tri_status read_stage(struct trii_json *json, struct trii_form *form, con
         return at_place(json, status, &cause);
     stage->spot = trii_json_spot(json);
     status = read_head(json, form, object, form->flow.stage_count - 1);
+    if (status == TRI_OK)
+        status = read_isolate(json, form, object, form->flow.stage_count - 1);
     if (status == TRI_OK)
         status = read_operands(json, form, stage, object, "input", "inputs", true, stage->given_in, &stage->given_in_count);
     if (status == TRI_OK)
@@ -675,6 +694,8 @@ static tri_status read_root(struct trii_json *json, struct trii_form *form, cons
         status = read_titles(json, form, root);
     if (status == TRI_OK)
         status = read_parts(json, form, root);
+    if (status == TRI_OK && form->place)
+        status = trii_isolate_known(form->place, form, json->err);
     if (status == TRI_OK)
         status = trii_flow_bind(&form->flow, json->err);
     if (status == TRI_OK)

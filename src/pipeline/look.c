@@ -48,6 +48,7 @@ bool tri_plan_stage(const struct tri_plan *plan, size_t index, struct tri_plan_s
                                    .operation = from->op->info.name,
                                    .technology = from->technology,
                                    .in_place = from->in_place,
+                                   .isolated = from->isolate,
                                    .claim_count = stage->touch_count};
     add_operands(from, out);
     for (size_t i = 0; i < stage->touch_count; i++)

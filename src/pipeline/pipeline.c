@@ -11,6 +11,7 @@
 #include "base/sys.h"
 #include "pipeline/find.h"
 #include "pipeline/form.h"
+#include "pipeline/isolate.h"
 #include "pipeline/plan.h"
 #include "pipeline/words.h"
 
@@ -50,7 +51,7 @@ static void warm_engines(struct tri_pipeline *pipeline) {
         return;
     for (size_t i = 0; i < pipeline->form.flow.stage_count; i++)
         if (pipeline->form.flow.stages[i].technology != TRI_TECHNOLOGY_HOST &&
-            !(pipeline->form.flow.stages[i].custom && trii_runtime_isolates(pipeline->runtime)))
+            !pipeline->form.flow.stages[i].isolate)
             tri_runtime_warm(pipeline->runtime, pipeline->form.flow.stages[i].technology);
 }
 
@@ -88,7 +89,7 @@ static tri_status open_text(struct tri_runtime *runtime, const struct tri_pipeli
                                    "can't open the pipeline's folder %s", params->folder);
     }
     return parse(runtime, params->text, params->text_bytes, params->origin,
-                 params->folder || params->file_count ? place : NULL, out, err);
+                 params->folder || params->file_count || params->isolate_count ? place : NULL, out, err);
 }
 
 static tri_status open_named(struct tri_runtime *runtime, const struct tri_pipeline_params *params,
@@ -113,6 +114,9 @@ tri_status tri_pipeline_open(struct tri_runtime *runtime, const struct tri_pipel
     if (!runtime || !out || (!params.name_or_path && !params.text) || (!params.files && params.file_count))
         return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_pipeline_open wants a runtime, a name or a text, as many files "
                                                     "as are announced, and a place for the pipeline");
+    if (!params.isolate && params.isolate_count)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_pipeline_open: %zu stages are to be isolated and `isolate` is NULL",
+                         params.isolate_count);
     for (size_t i = 0; i < params.file_count; i++)
         if (!params.files[i].name || !params.files[i].path)
             return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_pipeline_open: file %zu has no %s", i,
@@ -120,7 +124,10 @@ tri_status tri_pipeline_open(struct tri_runtime *runtime, const struct tri_pipel
     struct trii_custom_place place = {.folder = TRII_CUSTOM_NO_FOLDER,
                                       .allow_native = trii_runtime_allows_native(runtime),
                                       .files = params.files,
-                                      .file_count = params.file_count};
+                                      .file_count = params.file_count,
+                                      .isolated = params.isolate,
+                                      .isolated_count = params.isolate_count};
+    trii_isolate_place(runtime, &place);
     status = params.name_or_path ? open_named(runtime, &params, &place, out, err)
                                  : open_text(runtime, &params, &place, out, err);
     if (place.folder >= 0)

@@ -33,6 +33,7 @@ static tri_status build_stage(struct tri_plan *plan, const struct trii_flow *flo
     to->stage.op = from->op;
     to->stage.args = from->args;
     to->stage.in_place = from->in_place;
+    to->isolated = from->isolate;
     to->stage.operand_count = from->op->info.operand_count;
     for (size_t k = 0; k < to->stage.operand_count; k++) {
         const struct tri_operand_info *info = &from->op->info.operands[k];
@@ -102,6 +103,7 @@ bool tri_plan_report(const struct tri_plan *plan, size_t index, struct tri_stage
                                      .operation = stage->stage.op->info.name,
                                      .technology = stage->technology,
                                      .in_place = stage->stage.in_place,
+                                     .isolated = stage->isolated,
                                      .wait_ns = stage->wait_ns,
                                      .run_ns = stage->run_ns};
     return true;

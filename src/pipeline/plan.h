@@ -28,6 +28,7 @@ struct trii_plan_touch {
 struct trii_plan_stage {
     struct trii_stage stage; /* what the engine sees */
     enum tri_technology technology;
+    bool isolated;                   /* in a worker process */
     struct tri_engine *engine;       /* NULL until prepared */
     struct trii_task *task;          /* NULL until prepared */
     bool external[TRII_OP_OPERANDS_MAX]; /* this operand was in its region before the first stage */
@@ -67,8 +68,9 @@ struct tri_plan {
 tri_status trii_plan_build(struct tri_runtime *runtime, const struct trii_flow *flow, const tri_handle *handles,
                            struct tri_plan **out, struct tri_error *err);
 bool trii_runtime_allows_native(const struct tri_runtime *runtime);
-/* Whether stages that name files run in worker processes, and the engine that has them do so. */
+/* Whether all stages that name files run in worker processes, whether any may, and the engine that has them do so. */
 bool trii_runtime_isolates(const struct tri_runtime *runtime);
+bool trii_runtime_has_workers(const struct tri_runtime *runtime);
 tri_status trii_runtime_isolated(struct tri_runtime *runtime, enum tri_technology technology, struct tri_engine **out,
                                  struct tri_error *err);
 /* What the outputs of files hold can be told afterwards: engines look at the files that need it. */

@@ -23,7 +23,7 @@ tri_status trii_plan_reflect(struct tri_runtime *runtime, const struct trii_flow
         struct tri_engine *engine;
         if (!stage->custom || !trii_custom_needs_engine(stage->custom))
             continue;
-        if (trii_runtime_isolates(runtime)) { /* no engine of this process is to read a stranger's model */
+        if (stage->isolate) { /* no engine of this process is to read a stranger's model */
             trii_fail(err, TRI_UNSUPPORTED,
                       "nothing says what %s makes, and an isolated model is not asked: state shape, dtype and kind of its "
                       "output", stage->custom->name);
@@ -40,7 +40,7 @@ tri_status trii_plan_reflect(struct tri_runtime *runtime, const struct trii_flow
 static tri_status prepare_stage(struct tri_plan *plan, struct trii_plan_stage *stage, struct tri_error *err) {
     if (stage->task)
         return TRI_OK;
-    tri_status status = stage->stage.op->custom && trii_runtime_isolates(plan->runtime)
+    tri_status status = stage->isolated
                             ? trii_runtime_isolated(plan->runtime, stage->technology, &stage->engine, err)
                             : tri_runtime_engine(plan->runtime, stage->technology, &stage->engine, err);
     uint64_t began = trii_trace_now(); /* that the engine opens is told by who opens it */

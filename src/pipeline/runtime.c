@@ -38,7 +38,8 @@ struct slot {
 
 struct tri_runtime {
     struct tri_arena *arena;
-    bool allow_native, isolate;
+    bool allow_native, isolate, workers;
+    uint64_t isolate_timeout_ns;
     pthread_mutex_t isolated_lock;
     struct tri_engine *isolated[TRI_TECHNOLOGY_COUNT]; /* isolated_lock */
     struct slot slots[TRI_TECHNOLOGY_COUNT];
@@ -64,7 +65,7 @@ static tri_status copy_params(struct slot *slot, const struct tri_engine_params 
 /* Workers import the arena. */
 static tri_status make_arena(struct tri_runtime *runtime, const struct tri_arena_params *given, struct tri_error *err) {
     struct tri_arena_params params = {.struct_bytes = sizeof params};
-    if (!runtime->isolate)
+    if (!runtime->workers)
         return tri_arena_create(given, &runtime->arena, err);
     tri_status status = trii_params_read(&params, sizeof params, given, "tri_arena_params", err);
     params.shared = true;
@@ -85,6 +86,8 @@ tri_status tri_runtime_create(const struct tri_runtime_params *given, struct tri
     trii_trace_begin_by_environment();
     runtime->allow_native = params.allow_native;
     runtime->isolate = params.isolate;
+    runtime->workers = params.workers || params.isolate;
+    runtime->isolate_timeout_ns = params.isolate_timeout_ns;
     pthread_mutex_init(&runtime->isolated_lock, NULL);
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++) {
         struct slot *slot = &runtime->slots[t];
@@ -138,14 +141,23 @@ bool trii_runtime_isolates(const struct tri_runtime *runtime) {
     return runtime->isolate;
 }
 
+bool trii_runtime_has_workers(const struct tri_runtime *runtime) {
+    return runtime->workers;
+}
+
+/* Opened as the technology's own engine would be. */
 tri_status trii_runtime_isolated(struct tri_runtime *runtime, enum tri_technology technology, struct tri_engine **out,
                                  struct tri_error *err) {
+    struct tri_engine **engine = &runtime->isolated[technology];
     tri_status status = TRI_OK;
     pthread_mutex_lock(&runtime->isolated_lock);
-    if (!runtime->isolated[technology])
-        status = trii_engine_open_as(runtime->arena, &trii_isolated_engines[technology], NULL,
-                                     &runtime->isolated[technology], err);
-    *out = runtime->isolated[technology];
+    if (!*engine) {
+        status = trii_engine_open_as(runtime->arena, &trii_isolated_engines[technology], &runtime->slots[technology].params,
+                                     engine, err);
+        if (status == TRI_OK)
+            trii_isolated_limit(*engine, runtime->isolate_timeout_ns);
+    }
+    *out = *engine;
     pthread_mutex_unlock(&runtime->isolated_lock);
     return status;
 }

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "pipeline/isolate.h"
 #include "pipeline/words.h"
 
 #include <stdio.h>
@@ -77,16 +78,20 @@ static tri_status add_params(struct trii_flow_stage *to, const struct tri_stage 
 }
 
 /* A built-in operation, or a file: the caller's own, wherever it lies. */
-static tri_status find_operation(const struct tri_runtime *runtime, struct trii_flow_stage *to, const char *name,
-                                 struct tri_error *err) {
-    const struct trii_custom_place place = {.folder = TRII_CUSTOM_ANYWHERE, .allow_native = trii_runtime_allows_native(runtime)};
+static tri_status find_operation(struct tri_runtime *runtime, struct trii_flow_stage *to, const struct tri_stage *from,
+                                 size_t index, struct tri_error *err) {
+    const char *name = from->operation;
+    tri_status status = TRI_OK;
+    struct trii_custom_place place = {.folder = TRII_CUSTOM_ANYWHERE, .allow_native = trii_runtime_allows_native(runtime)};
+    trii_isolate_place(runtime, &place);
     if (name && trii_custom_is_file(name)) {
-        tri_status status = trii_custom_open(&place, name, &to->custom, err);
+        status = trii_custom_open(&place, name, &to->custom, err);
         to->op = status == TRI_OK ? &to->custom->op : NULL;
-        return status;
+    } else {
+        to->op = name ? trii_op_find(name) : NULL;
+        status = to->op ? TRI_OK : unknown_operation(name, err);
     }
-    to->op = name ? trii_op_find(name) : NULL;
-    return to->op ? TRI_OK : unknown_operation(name, err);
+    return status == TRI_OK ? trii_isolate_stage(&place, to, index, from->isolate, err) : status;
 }
 
 /* What a caller's region is said to hold is what a file puts there. */
@@ -116,7 +121,7 @@ static tri_status add_stage(struct tri_runtime *runtime, struct trii_flow *flow,
     if (status != TRI_OK)
         return status;
     to->technology = from->technology;
-    status = find_operation(runtime, to, from->operation, err);
+    status = find_operation(runtime, to, from, index, err);
     trii_name_copy(to->name, sizeof to->name, from->name ? from->name : to->op ? to->op->info.name : number);
     if (status == TRI_OK)
         status = operands(arena, flow, from->input, from->inputs, from->input_count, false, to->given_in,

@@ -161,6 +161,13 @@ class Files(Case):
                       "tripoint ops --allow-native ./negative.so")
         self.assertEqual(run.returncode, 0, run.stderr.decode())
         self.assertIn(b"negative.so - the negative", run.stdout)
+        run = self.sh("tripoint run ./p.json photo.png -o isolated.png --allow-native --isolate --require-zero-copy --json &&"
+                      "cmp out.png isolated.png")
+        self.assertEqual(run.returncode, 0, run.stderr.decode())
+        self.assertIn(b'"isolated": true', run.stdout)
+        run = self.sh("tripoint run ./p.json photo.png -o late.png --allow-native --isolate --isolate-timeout 0.000001")
+        self.assertEqual(run.returncode, 5, run.stderr.decode())
+        self.assertIn(b"in its worker process, which was killed", run.stderr)
 
     def test_files_may_be_lent(self):
         self.need("webgpu")

@@ -50,6 +50,30 @@ class Plan(unittest.TestCase):
     def report(self, *args):
         return json.loads(self.ok(*args, "--json"))
 
+    def test_isolated_stages_are_marked(self):
+        shader = os.path.join(os.path.dirname(self.chain), "s.wgsl")
+        with open(shader, "w", encoding="utf-8") as file:
+            file.write("@group(0) @binding(0) var<storage, read> a: array<u32>;\n"
+                       "@group(0) @binding(1) var<storage, read_write> b: array<u32>;\n"
+                       "@compute @workgroup_size(64) fn main() { b[0] = a[0]; }\n")
+        stage = {"technology": "webgpu", "operation": "./s.wgsl", "input": "photo"}
+        with open(self.chain, "w", encoding="utf-8") as file:
+            json.dump({"inputs": {"photo": {"kind": "image"}}, "outputs": ["one", "two"],
+                       "stages": [{**stage, "name": "first", "output": "one", "isolate": True},
+                                  {**stage, "name": "second", "output": "two"}]}, file)
+
+        def isolated(*args):
+            return [s["isolated"] for s in self.report(self.chain, *args)["stages"]]
+        self.assertEqual(isolated(), [True, False])
+        self.assertEqual(isolated("--isolate=second"), [True, True])
+        self.assertEqual(isolated("--isolate"), [True, True])
+        text = self.ok(self.chain)
+        self.assertIn(" webgpu^  ", text)
+        self.assertIn("^ in a worker process", text)
+        self.assertIn("webgpu in a worker: s.wgsl", self.ok(self.chain, "--dot"))
+        self.assertIn('no stage "none" to isolate; known: first, second', plan(self.chain, "--isolate=none").stderr)
+        self.assertIn("resize is built in", plan("cutout", "--isolate=resize").stderr)
+
     def test_text(self):
         self.assertEqual(self.ok("cutout"), golden("cutout.txt"))
 

@@ -7,7 +7,8 @@ import tempfile
 import unittest
 
 TRIPOINT = os.environ["TRIPOINT"]
-PORTRAIT = os.path.join(os.environ["SAMPLES"], "astronaut.png")
+SAMPLES = os.environ["SAMPLES"]
+PORTRAIT = os.path.join(SAMPLES, "astronaut.png")
 
 
 def prove(*args):
@@ -30,8 +31,8 @@ class Prove(unittest.TestCase):
                        "outputs": ["output"], "stages": list(stages)}, file)
         return path
 
-    def report(self, pipeline):
-        run = prove(pipeline, PORTRAIT, "--json")
+    def report(self, pipeline, *args, picture=PORTRAIT):
+        run = prove(pipeline, picture, "--json", *args)
         if run.returncode == 12:
             self.skipTest(run.stderr.strip())
         self.assertIn(run.returncode, (0, 1), run.stderr)
@@ -71,6 +72,30 @@ class Prove(unittest.TestCase):
         self.assert_pages(report, 64, name="segment", region="work", access="write", toucher="generated")
         self.assert_pages(report, 256, name="apply_mask", region="output", access="write", toucher="generated")
 
+    def test_pipelines_of_several_inputs_and_of_all_technologies(self):
+        report = self.report("replace-background", "--input", "background=" + os.path.join(SAMPLES, "dusk.jpg"))
+        self.assertEqual(report["verdict"], "no copy seen", report["culprit"])
+        self.assert_pages(report, 528, name="decode", region="background", access="write")
+        report = self.report("anonymize", picture=os.path.join(SAMPLES, "group.jpg"))
+        self.assertEqual(report["verdict"], "no copy seen", report["culprit"])
+        self.assert_pages(report, 493, name="hide_boxes", access="write", toucher="generated")
+
+    def test_files_are_lent_and_workers_are_told(self):
+        shader = os.path.join(self.dir, "far.wgsl")
+        with open(shader, "w", encoding="utf-8") as file:
+            file.write("@group(0) @binding(0) var<storage, read> a: array<u32>;\n"
+                       "@group(0) @binding(1) var<storage, read_write> b: array<u32>;\n"
+                       "@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) at: vec3u) {\n"
+                       "  if (at.x < arrayLength(&b)) { b[at.x] = a[at.x]; } }\n")
+        stage = {"technology": "webgpu", "operation": "./lent.wgsl", "input": "input", "output": "output",
+                 "params": {"grid": "elements"}}
+        report = self.report(self.pipeline(stage), "--file", "./lent.wgsl=" + shader)
+        self.assertEqual((report["verdict"], report["isolated"]), ("no copy seen", []))
+        self.assert_pages(report, 256, name="lent", region="output", access="write", toucher="generated")
+        report = self.report(self.pipeline({**stage, "isolate": True}), "--file", "./lent.wgsl=" + shader)
+        self.assertEqual((report["verdict"], report["isolated"]), ("no copy seen", ["lent"]))
+        self.assertEqual(lines(report, name="lent"), [])
+
     def test_few_mappings_open_more_pages_at_once(self):
         run = prove(self.pipeline({"technology": "host", "operation": "resize", "input": "input", "output": "output",
                                    "params": {"width": 256, "height": 128}}), PORTRAIT, "--mappings", "1")
@@ -88,6 +113,8 @@ class Prove(unittest.TestCase):
         self.assertEqual(prove("cutout").returncode, 2)
         self.assertEqual(prove("cutout", PORTRAIT, "more").returncode, 2)
         self.assertEqual(prove("cutout", PORTRAIT, "--mappings", "0").returncode, 2)
+        self.assertEqual(prove("cutout", PORTRAIT, "--isolate").returncode, 2)
+        self.assertIn("add --input background=FILE", prove("replace-background", PORTRAIT).stderr)
         self.assertEqual(prove("cutout", os.path.join(self.dir, "none.png")).returncode, 8)
 
 

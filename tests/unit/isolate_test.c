@@ -1,11 +1,9 @@
 /* Strangers' files in a worker process: they work on the same pages, they can't harm this process, they are stopped. */
-#include "kit.h"
+#include "isolate_kit.h"
 
 #include "pipeline/plan.h"
 
-#include <dirent.h>
 #include <signal.h>
-#include <unistd.h>
 
 #define SIDE 64u
 #define BYTES ((uint64_t)SIDE * SIDE * 4)
@@ -42,25 +40,6 @@ static void put(char path[128], const char *name, const char *text) {
     assert_non_null(file);
     fputs(text, file);
     fclose(file);
-}
-
-/* The worker's process, found as what a tool of the system would find: our one child. 0: none. */
-static pid_t worker(void) {
-    char path[64], line[64] = "";
-    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
-    pid_t found = 0;
-    DIR *tasks = opendir("/proc/self/task");
-    for (struct dirent *task; tasks && (task = readdir(tasks)) != NULL && !found;) {
-        snprintf(path, sizeof path, "/proc/self/task/%.20s/children", task->d_name);
-        FILE *file = fopen(path, "r");
-        if (file && fgets(line, sizeof line, file))
-            found = (pid_t)atoi(line);
-        if (file)
-            fclose(file);
-    }
-    if (tasks)
-        closedir(tasks);
-    return found;
 }
 
 static int begin(void **state) {
@@ -137,11 +116,11 @@ static void a_shader_works_on_the_same_pages_in_another_process(void **state) {
     struct tri_plan *good = plan(invert);
     assert_ok(run(good, 100));
     assert_inverted();
-    assert_true(worker() > 0);
+    assert_true(isolate_worker() > 0);
     assert_int_equal(tri_ledger_copies(arena, TRI_LEDGER_BETWEEN) + tri_ledger_copies(arena, TRI_LEDGER_BORDER), 0);
-    pid_t first = worker();
+    pid_t first = isolate_worker();
     assert_ok(run(good, 100));
-    assert_int_equal(worker(), first);
+    assert_int_equal(isolate_worker(), first);
     tri_plan_destroy(&good);
 }
 
@@ -149,7 +128,7 @@ static void an_endless_shader_is_killed_and_the_next_frame_works(void **state) {
     struct tri_error cause;
     (void)state;
     struct tri_plan *good = plan(invert), *bad = plan(endless);
-    pid_t first = worker();
+    pid_t first = isolate_worker();
     assert_true(first > 0);
     assert_status(run(bad, 1), TRI_TIMEOUT);
     if (!strstr(err.message, "was killed"))
@@ -162,7 +141,7 @@ static void an_endless_shader_is_killed_and_the_next_frame_works(void **state) {
     reset();
     assert_ok(run(good, 100));
     assert_inverted();
-    assert_true(worker() > 0 && worker() != first);
+    assert_true(isolate_worker() > 0 && isolate_worker() != first);
     tri_plan_destroy(&bad);
     tri_plan_destroy(&good);
 }
@@ -171,7 +150,7 @@ static void a_crash_in_the_worker_is_told_and_the_next_frame_works(void **state)
     (void)state;
     struct tri_plan *good = plan(invert);
     assert_ok(run(good, 100));
-    assert_int_equal(kill(worker(), SIGSEGV), 0); /* between two frames */
+    assert_int_equal(kill(isolate_worker(), SIGSEGV), 0); /* between two frames */
     tri_status status = run(good, 100);
     if (status != TRI_OK) { /* noticed when it was asked; else it was asked after it had gone */
         assert_int_equal(status, TRI_ENGINE_FAILED);
@@ -191,7 +170,7 @@ static void a_worker_that_ends_while_it_prepares_ends_what_it_ran(void **state) 
     struct tri_plan *running = plan(endless), *none = NULL;
     trii_fence_init(&fence);
     assert_ok(trii_task_submit(running->stages[0].task, &fence, &err));
-    assert_int_equal(kill(worker(), SIGKILL), 0);
+    assert_int_equal(kill(isolate_worker(), SIGKILL), 0);
     put(path, "other.wgsl", invert_text);
     const struct tri_stage stage = {.struct_bytes = sizeof stage,
                                     .technology = TRI_TECHNOLOGY_WEBGPU,

@@ -11,7 +11,7 @@ static const char help_text[] =
     "Shows what PIPELINE (the name of a shipped one, or a JSON file) would do with a picture of INPUT's size: the stages,\n"
     "what each reads, writes and claims, and the memory: which values lie in which block, how long each is needed, which\n"
     "are replaced in place, and which regions take turns in one block. Nothing is run, and no engine is opened but webnn\n"
-    "for a model file that alone knows what comes out of it.\n\n"
+    "for a model file that alone knows what comes out of it (and a worker, for an isolated shared object).\n\n"
     "      --size WxH            the pictures are so large, when there is no INPUT (default 1920x1080)\n"
     "      --size NAME=WxH       the input NAME is\n"
     "      --size NAME=TYPE[N,M] the input NAME, which is no picture, has this element type and shape\n"
@@ -100,7 +100,7 @@ static int take_size(const char *text, struct options *o) {
     return cli_usage("plan", "--size is '%s', it must be WIDTHxHEIGHT, NAME=WIDTHxHEIGHT or NAME=f32[1,896,16]", text);
 }
 
-enum { OPT_SIZE = 256, OPT_FILE, OPT_ALLOW_NATIVE, OPT_SET, OPT_NO_ALIAS, OPT_DOT, OPT_JSON };
+enum { OPT_SIZE = 256, OPT_SET, OPT_NO_ALIAS, OPT_DOT, OPT_JSON };
 
 /* 0 go on, -1 help was asked, else an exit code. */
 static int take_option(int c, struct options *o) {
@@ -109,11 +109,6 @@ static int take_option(int c, struct options *o) {
         return take_size(optarg, o);
     case OPT_SET:
         return cli_take_set("plan", &o->sets, optarg);
-    case OPT_FILE:
-        return cli_take_file("plan", &o->files, optarg);
-    case OPT_ALLOW_NATIVE:
-        o->files.allow_native = true;
-        return 0;
     case OPT_NO_ALIAS:
         o->apart = true;
         return 0;
@@ -127,14 +122,15 @@ static int take_option(int c, struct options *o) {
         fputs(help_text, stdout);
         return -1;
     default:
-        return cli_usage("plan", "see the message above");
+        return c >= CLI_FILES_OPTION ? cli_take_files_option("plan", c, &o->files, optarg)
+                                     : cli_usage("plan", "see the message above");
     }
 }
 
 static int parse(int argc, char **argv, struct options *o) {
     static const struct option options[] = {
         {"size", required_argument, NULL, OPT_SIZE}, {"set", required_argument, NULL, OPT_SET},
-        {"file", required_argument, NULL, OPT_FILE}, {"allow-native", no_argument, NULL, OPT_ALLOW_NATIVE},
+        CLI_FILES_OPTIONS
         {"no-alias", no_argument, NULL, OPT_NO_ALIAS}, {"dot", no_argument, NULL, OPT_DOT},
         {"json", no_argument, NULL, OPT_JSON}, {"help", no_argument, NULL, 'h'}, {0}};
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
@@ -271,7 +267,7 @@ int cmd_plan(int argc, char **argv) {
     int code = parse(argc, argv, &options);
     if (code != 0)
         return code < 0 ? 0 : code;
-    params.allow_native = options.files.allow_native;
+    cli_runtime_params(options.pipeline, &options.files, &params);
     setenv("TRIPOINT_WARM", "0", 1); /* no engine is opened; nothing else runs yet */
     tri_status status = tri_runtime_create(&params, &runtime, &err);
     if (status == TRI_OK)

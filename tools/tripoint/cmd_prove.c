@@ -17,7 +17,10 @@ static const char help_text[] =
     "stage, on every mapping of it. The first load and the first store to a page then are faults that tell whose they\n"
     "were: an engine's generated code, a library's function, or copying (memcpy and its kin, rep movs, system calls).\n"
     "Shows a table of steps and regions, and fails when a copy sits between stages.\n\n"
+    "      --input NAME=FILE    a picture for another input of the pipeline; may be repeated\n"
     "      --set STAGE.KEY=V    change a parameter of a stage; may be repeated\n"
+    "      --file NAME=PATH     the file that the pipeline calls NAME is PATH, wherever that is; may be repeated\n"
+    "      --allow-native       stages may name shared objects: their code runs with your rights\n"
     "      --json               one JSON object\n"
     "      --no-limits          don't print what the method can't see\n"
     "      --no-system-calls    don't watch system calls (they are filtered by seccomp)\n"
@@ -25,6 +28,7 @@ static const char help_text[] =
     "      --help               this\n\n"
     "examples:\n"
     "  tripoint prove cutout photo.jpg\n"
+    "  tripoint prove replace-background photo.jpg --input background=beach.jpg\n"
     "  tripoint prove cutout photo.jpg --json | jq .verdict\n\n"
     "exit: 0 no copy was seen between stages; 1 one was, and is named; 2 command line; other codes are in tripoint(1).\n";
 
@@ -32,13 +36,15 @@ static const char help_text[] =
 
 /* ---- the command line ---- */
 
-enum { OPT_SET = 256, OPT_JSON, OPT_NO_LIMITS, OPT_NO_SYSTEM_CALLS, OPT_MAPPINGS };
+enum { OPT_SET = 256, OPT_INPUT, OPT_JSON, OPT_NO_LIMITS, OPT_NO_SYSTEM_CALLS, OPT_MAPPINGS };
 
 /* 0 go on, -1 help was asked, else an exit code. */
 static int take_option(int c, struct prove_options *o) {
     switch (c) {
     case OPT_SET:
         return cli_take_set("prove", &o->sets, optarg);
+    case OPT_INPUT:
+        return cli_take_input("prove", &o->inputs, optarg);
     case OPT_JSON:
         o->json = true;
         return 0;
@@ -56,13 +62,16 @@ static int take_option(int c, struct prove_options *o) {
         fputs(help_text, stdout);
         return -1;
     default:
-        return cli_usage("prove", "see the message above");
+        return c >= CLI_FILES_OPTION ? cli_take_files_option("prove", c, &o->files, optarg)
+                                     : cli_usage("prove", "see the message above");
     }
 }
 
 static int parse(int argc, char **argv, struct prove_options *o) {
     static const struct option options[] = {
         {"set", required_argument, NULL, OPT_SET},
+        {"input", required_argument, NULL, OPT_INPUT},
+        CLI_FILES_OPTIONS
         {"json", no_argument, NULL, OPT_JSON},
         {"no-limits", no_argument, NULL, OPT_NO_LIMITS},
         {"no-system-calls", no_argument, NULL, OPT_NO_SYSTEM_CALLS},
@@ -79,6 +88,8 @@ static int parse(int argc, char **argv, struct prove_options *o) {
         return cli_usage("prove", "%s is missing", argc - optind < 1 ? "the pipeline" : "the input image");
     if (argc - optind > 2)
         return cli_usage("prove", "'%s' is one argument too many", argv[optind + 2]);
+    if (o->files.isolate || o->files.isolated_count > 0)
+        return cli_usage("prove", "what a worker process touches is not seen here: leave --isolate out");
     o->pipeline = argv[optind];
     o->input = argv[optind + 1];
     return 0;
@@ -92,10 +103,13 @@ static tri_status open_all(struct prove *prove, struct tri_error *err) {
     cli_engine_params(engines);
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++)
         params.engines[t] = &engines[t];
+    cli_runtime_params(prove->options.pipeline, &prove->options.files, &params);
     tri_status status = tri_runtime_create(&params, &prove->runtime, err);
     if (status == TRI_OK)
-        status = cli_open_pipeline(prove->runtime, prove->options.pipeline, &(struct cli_files){.count = 0},
-                                   &prove->options.sets, &prove->pipeline, err);
+        status = cli_open_pipeline(prove->runtime, prove->options.pipeline, &prove->options.files, &prove->options.sets,
+                                   &prove->pipeline, err);
+    if (status == TRI_OK)
+        status = cli_open_inputs(&prove->options.inputs, prove->pipeline, prove->options.input, err);
     if (status == TRI_OK)
         status = tri_image_open_file(prove->options.input, &prove->image, err);
     if (status == TRI_OK)
@@ -108,6 +122,8 @@ static tri_status prepare(struct prove *prove, struct tri_error *err) {
     const struct tri_layout layout =
         tri_layout_image(prove->image_info.height, prove->image_info.width, 4, TRI_DTYPE_U8);
     tri_status status = tri_pipeline_set_input(prove->pipeline, input, &layout, err);
+    if (status == TRI_OK)
+        status = cli_state_inputs(&prove->options.inputs, prove->pipeline, err);
     if (status == TRI_OK)
         status = tri_pipeline_plan(prove->pipeline, err);
     if (status == TRI_OK)
@@ -130,6 +146,8 @@ static tri_status work(struct prove *prove, struct tri_error *err) {
         status = tri_proof_step(prove->proof, "decode", TRI_PROOF_BORDER, err);
     if (status == TRI_OK)
         status = tri_image_decode(prove->image, arena, prove->input, err);
+    if (status == TRI_OK)
+        status = cli_decode_inputs(&prove->options.inputs, prove->pipeline, arena, err);
     if (status == TRI_OK)
         status = tri_pipeline_run(prove->pipeline, NULL, err);
     tri_status ended = tri_proof_end(prove->proof, status == TRI_OK ? err : NULL);
@@ -156,6 +174,7 @@ static tri_status judge(struct prove *prove, struct tri_error *err) {
 static void tear_down(struct prove *prove) {
     tri_proof_destroy(&prove->proof);
     tri_image_close(&prove->image);
+    cli_close_inputs(&prove->options.inputs);
     tri_pipeline_destroy(&prove->pipeline);
     tri_runtime_destroy(&prove->runtime);
 }

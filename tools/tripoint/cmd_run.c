@@ -26,7 +26,6 @@ static const char help_text[] =
     "      --no-alias           every region gets memory of its own (see `tripoint plan`)\n"
     CLI_FILES_HELP
     "      --guest-limit S      a call of a Wasm guest is ended after S seconds (default 10)\n"
-    "      --isolate            stages that name files run in a worker process, killed when one does not end in 30 s\n"
     "      --require-zero-copy  fail when anything is copied between stages\n"
     "      --background RRGGBB  what shows through transparent pixels in a JPEG (default 000000)\n"
     "      --quality N          quality of JPEG and WebP, 1 to 100 (default 90)\n"
@@ -61,17 +60,9 @@ static bool parse_background(const char *text, uint8_t rgb[3]) {
     return true;
 }
 
-static bool parse_seconds(const char *text, double *out) {
-    char *end;
-    *out = strtod(text, &end);
-    return end != text && !*end && *out > 0 && *out < 1e6;
-}
-
 enum {
     OPT_SET = 256,
     OPT_INPUT,
-    OPT_FILE,
-    OPT_ALLOW_NATIVE, OPT_ISOLATE,
     OPT_GUEST_LIMIT,
     OPT_NO_ALIAS,
     OPT_LOSSLESS,
@@ -94,25 +85,17 @@ static int take_option(int c, struct run_options *o) {
     case OPT_SET:
         return cli_take_set("run", &o->sets, optarg);
     case OPT_INPUT:
-        return run_take_input(o, optarg);
+        return cli_take_input("run", &o->inputs, optarg);
     case OPT_NO_ALIAS:
         o->no_alias = true;
         return 0;
     case OPT_TRACE:
         o->trace = optarg;
         return 0;
-    case OPT_FILE:
-        return cli_take_file("run", &o->files, optarg);
     case OPT_GUEST_LIMIT:
-        return parse_seconds(optarg, &o->guest_limit_s)
+        return cli_read_seconds(optarg, &o->guest_limit_s)
                    ? 0
                    : cli_usage("run", "--guest-limit is '%s', it must be a number of seconds, more than 0", optarg);
-    case OPT_ALLOW_NATIVE:
-        o->files.allow_native = true;
-        return 0;
-    case OPT_ISOLATE:
-        o->isolate = true;
-        return 0;
     case OPT_ZERO_COPY:
         o->require_zero_copy = true;
         return 0;
@@ -143,6 +126,8 @@ static int take_option(int c, struct run_options *o) {
         fputs(help_text, stdout);
         return -1;
     default:
+        if (c >= CLI_FILES_OPTION)
+            return cli_take_files_option("run", c, &o->files, optarg);
         return c >= RUN_STREAM_OPTION ? run_stream_option(c, o) : cli_usage("run", "see the message above");
     }
 }
@@ -154,9 +139,7 @@ static int parse(int argc, char **argv, struct run_options *o) {
         {"input", required_argument, NULL, OPT_INPUT},
         {"no-alias", no_argument, NULL, OPT_NO_ALIAS},
         {"trace", required_argument, NULL, OPT_TRACE},
-        {"file", required_argument, NULL, OPT_FILE},
-        {"allow-native", no_argument, NULL, OPT_ALLOW_NATIVE},
-        {"isolate", no_argument, NULL, OPT_ISOLATE},
+        CLI_FILES_OPTIONS
         {"guest-limit", required_argument, NULL, OPT_GUEST_LIMIT},
         {"require-zero-copy", no_argument, NULL, OPT_ZERO_COPY},
         {"background", required_argument, NULL, OPT_BACKGROUND},
@@ -232,7 +215,7 @@ static void *decode(void *user) {
     struct tri_arena *arena = tri_runtime_arena(d->run->runtime);
     d->status = tri_image_decode(d->run->image, arena, d->run->input, &d->error);
     if (d->status == TRI_OK)
-        d->status = run_decode_inputs(d->run, &d->error);
+        d->status = cli_decode_inputs(&d->run->options.inputs, d->run->pipeline, arena, &d->error);
     d->run->decode_ms = cli_now_ms() - begin;
     if (d->status == TRI_OK && d->run->output != d->run->input)
         tri_region_prefault(arena, d->run->output); /* while the engines are still coming up: the first stage that
@@ -247,8 +230,7 @@ tri_status run_open_runtime(struct run *run, struct tri_error *err) {
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++)
         params.engines[t] = &engines[t];
     engines[TRI_TECHNOLOGY_WASM].guest_limit_ns = (uint64_t)(run->options.guest_limit_s * 1e9);
-    params.allow_native = run->options.files.allow_native;
-    params.isolate = run->options.isolate;
+    cli_runtime_params(run->options.pipeline, &run->options.files, &params);
     return tri_runtime_create(&params, &run->runtime, err);
 }
 
@@ -265,7 +247,7 @@ static tri_status open_all(struct run *run, struct tri_error *err) {
     if (status == TRI_OK)
         status = run_open_pipeline(run, &run->pipeline, err);
     if (status == TRI_OK)
-        status = run_open_inputs(run, err);
+        status = cli_open_inputs(&run->options.inputs, run->pipeline, run->options.input, err);
     if (status == TRI_OK)
         status = tri_image_open_file(run->options.input, &run->image, err);
     if (status == TRI_OK) {
@@ -281,7 +263,7 @@ static tri_status plan(struct run *run, struct tri_error *err) {
         tri_layout_image(run->image_info.height, run->image_info.width, 4, TRI_DTYPE_U8);
     tri_status status = tri_pipeline_set_input(run->pipeline, input, &layout, err);
     if (status == TRI_OK)
-        status = run_state_inputs(run, err);
+        status = cli_state_inputs(&run->options.inputs, run->pipeline, err);
     if (status == TRI_OK)
         status = tri_pipeline_plan(run->pipeline, err);
     if (status == TRI_OK)
@@ -339,7 +321,7 @@ static tri_status work(struct run *run, struct tri_error *err) {
 
 static void tear_down(struct run *run) {
     tri_image_close(&run->image);
-    run_close_inputs(run);
+    cli_close_inputs(&run->options.inputs);
     tri_pipeline_destroy(&run->pipeline);
     tri_runtime_destroy(&run->runtime);
     tri_cancel_destroy(&run->cancel);

@@ -37,8 +37,8 @@ static void print_stage(const struct tri_plan_stage *stage, size_t index, FILE *
     fprintf(to, "  s%zu [shape=box, style=filled, fillcolor=\"%s\", label=\"%zu  ", index, colours[stage->technology],
             index);
     quoted(stage->name, to);
-    fprintf(to, "\\n%s: %s%s\"];\n", tri_technology_name(stage->technology), stage->operation,
-            stage->in_place ? ", in place" : "");
+    fprintf(to, "\\n%s%s: %s%s\"%s];\n", tri_technology_name(stage->technology), stage->isolated ? " in a worker" : "",
+            stage->operation, stage->in_place ? ", in place" : "", stage->isolated ? ", peripheries=2" : "");
     for (size_t k = 0; k < stage->operand_count; k++) {
         const struct tri_plan_operand *o = &stage->operands[k];
         if (o->access == TRI_ACCESS_READ)

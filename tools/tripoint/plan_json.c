@@ -23,9 +23,9 @@ static json_t *stage_json(const struct tri_plan_stage *stage) {
         json_array_append_new(claims, json_pack("{s:I,s:s,s:b}", "block", (json_int_t)stage->claims[i].block, "access",
                                                 access_name(stage->claims[i].access), "overwrites",
                                                 (int)stage->claims[i].overwrites));
-    return json_pack("{s:s,s:s,s:s,s:b,s:o,s:o}", "name", stage->name, "technology",
+    return json_pack("{s:s,s:s,s:s,s:b,s:b,s:o,s:o}", "name", stage->name, "technology",
                      tri_technology_name(stage->technology), "operation", stage->operation, "in_place",
-                     (int)stage->in_place, "operands", operands, "claims", claims);
+                     (int)stage->in_place, "isolated", (int)stage->isolated, "operands", operands, "claims", claims);
 }
 
 static json_t *value_json(const struct tri_plan_value *value) {

@@ -66,26 +66,37 @@ static void fill_cells(const struct plan_view *view, const struct tri_plan_stage
     }
 }
 
+/* "webgpu", "webgpu^" in a worker. */
+static const char *engine_cell(const struct tri_plan_stage *stage, char text[32]) {
+    snprintf(text, 32, "%s%s", tri_technology_name(stage->technology), stage->isolated ? "^" : "");
+    return text;
+}
+
 static void print_stages(const struct plan_view *view, FILE *to) {
     struct tri_plan_stage stage;
     struct stage_cells cells;
-    int name = 5, operation = 9, reads = 5, writes = 6;
-    bool by_kind = false;
+    char engine[32];
+    int name = 5, engines = 6, operation = 9, reads = 5, writes = 6;
+    bool by_kind = false, isolated = false;
     for (size_t i = 0; tri_plan_stage(view->plan, i, &stage); i++) {
         fill_cells(view, &stage, &cells);
         name = widest(name, stage.name);
+        engines = widest(engines, engine_cell(&stage, engine));
+        isolated = isolated || stage.isolated;
         operation = widest(operation, stage.operation);
         reads = widest(reads, cells.reads);
         writes = widest(writes, cells.writes);
         by_kind = by_kind || strchr(cells.reads, '*') != NULL;
     }
-    fprintf(to, "     %-*s  engine  %-*s  %-*s  %-*s  claims\n", name, "stage", operation, "operation", reads, "reads",
+    fprintf(to, "     %-*s  %-*s  %-*s  %-*s  %-*s  claims\n", name, "stage", engines, "engine", operation, "operation", reads, "reads",
             writes, "writes");
     for (size_t i = 0; tri_plan_stage(view->plan, i, &stage); i++) {
         fill_cells(view, &stage, &cells);
-        fprintf(to, "%3zu  %-*s  %-6s  %-*s  %-*s  %-*s  %s\n", i, name, stage.name, tri_technology_name(stage.technology),
+        fprintf(to, "%3zu  %-*s  %-*s  %-*s  %-*s  %-*s  %s\n", i, name, stage.name, engines, engine_cell(&stage, engine),
                 operation, stage.operation, reads, cells.reads, writes, cells.writes, cells.claims);
     }
+    if (isolated)
+        fprintf(to, "     ^ in a worker process\n");
     if (by_kind)
         fprintf(to, "     * left out, and bound to the latest of its kind\n");
 }

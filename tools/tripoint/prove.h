@@ -7,6 +7,8 @@
 struct prove_options {
     const char *pipeline, *input;
     struct cli_sets sets;
+    struct cli_files files;
+    struct cli_inputs inputs;
     uint32_t mappings_max;
     bool json, no_limits, no_system_calls;
 };

@@ -134,6 +134,25 @@ static size_t stages_of(const struct prove *prove) {
     return count;
 }
 
+/* A worker maps the pages for itself: what it touches is not among the lines. */
+static void print_isolated(const struct prove *prove) {
+    struct tri_stage_report report;
+    char name[CELL_BYTES];
+    for (size_t i = 0; tri_pipeline_report(prove->pipeline, i, &report); i++)
+        if (report.isolated)
+            printf("Stage \"%s\" ran in a worker process: who touched its pages there is not known.\n",
+                   cli_plain(report.name, name, sizeof name));
+}
+
+static json_t *isolated_json(const struct prove *prove) {
+    json_t *names = json_array();
+    struct tri_stage_report report;
+    for (size_t i = 0; tri_pipeline_report(prove->pipeline, i, &report); i++)
+        if (report.isolated)
+            json_array_append_new(names, json_string(report.name));
+    return names;
+}
+
 static void print_verdict(const struct prove *prove, const struct tri_proof_counts *counts) {
     if (prove->copied)
         printf("\nA COPY SITS BETWEEN STAGES: %s%s%s\n", prove->culprit.stage, prove->culprit.stage[0] ? ": " : "",
@@ -143,6 +162,7 @@ static void print_verdict(const struct prove *prove, const struct tri_proof_coun
                "its kin%s.\nThe ledger counts 0 bytes.\n",
                (unsigned long long)counts->touches, stages_of(prove),
                counts->system_calls_watched ? ", none by a system call" : "");
+    print_isolated(prove);
     if (counts->unseen > 0)
         printf("%llu pages were opened together with a neighbour, to stay below the kernel's limit on mappings\n"
                "(vm.max_map_count): who touched them first is not known.\n",
@@ -200,11 +220,11 @@ int prove_report_json(const struct prove *prove) {
                               (json_int_t)counts.copying, "opened_with_a_neighbour", (json_int_t)counts.unseen, "lost",
                               (json_int_t)counts.lost, "ledger_bytes", (json_int_t)prove->bytes_between);
     json_t *all = json_pack(
-        "{s:s,s:s,s:{s:s,s:i,s:i},s:s,s:o,s:o,s:b,s:s,s:o,s:o}", "tripoint", tri_version(), "pipeline",
+        "{s:s,s:s,s:{s:s,s:i,s:i},s:s,s:o,s:o,s:b,s:s,s:o,s:o,s:o}", "tripoint", tri_version(), "pipeline",
         tri_pipeline_name(prove->pipeline), "input", "path", cli_plain(prove->options.input, input, sizeof input), "width",
         (int)prove->image_info.width, "height", (int)prove->image_info.height, "verdict",
         prove->copied ? "copied" : "no copy seen", "culprit", culprit_json(prove), "counts", count,
         "system_calls_watched", (int)counts.system_calls_watched, "system_calls_why", counts.system_calls_why, "touches",
-        lines_json(prove), "limits", unseen);
+        lines_json(prove), "isolated", isolated_json(prove), "limits", unseen);
     return cli_print_json(all, stdout);
 }

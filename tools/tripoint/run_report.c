@@ -56,9 +56,9 @@ static json_t *stages_json(const struct run *run, bool used[TRI_TECHNOLOGY_COUNT
         uint64_t bytes;
         json_t *copies = copies_json(lines, count, r.name, &bytes);
         used[r.technology] = true;
-        json_array_append_new(stages, json_pack("{s:s,s:s,s:s,s:b,s:f,s:f,s:I,s:o}", "name", r.name, "technology",
+        json_array_append_new(stages, json_pack("{s:s,s:s,s:s,s:b,s:b,s:f,s:f,s:I,s:o}", "name", r.name, "technology",
                                                 tri_technology_name(r.technology), "operation", r.operation, "in_place",
-                                                (int)r.in_place, "wait_ms", (double)r.wait_ns * 1e-6, "run_ms",
+                                                (int)r.in_place, "isolated", (int)r.isolated, "wait_ms", (double)r.wait_ns * 1e-6, "run_ms",
                                                 (double)r.run_ns * 1e-6, "bytes_copied", (json_int_t)bytes, "copies",
                                                 copies));
     }

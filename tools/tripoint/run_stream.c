@@ -77,22 +77,15 @@ static tri_status open_pipeline(void *user, struct tri_runtime *runtime, struct 
     struct run *run = telling->run;
     (void)runtime; /* the run's */
     tri_status status = run_open_pipeline(run, out, err);
-    run->pipeline = status == TRI_OK ? *out : NULL;
     if (status == TRI_OK && !telling->opened)
-        status = run_open_inputs(run, err);
+        status = cli_open_inputs(&run->options.inputs, *out, run->options.input, err);
     telling->opened = true;
-    if (status == TRI_OK)
-        status = run_state_inputs(run, err);
-    run->pipeline = NULL;
-    return status;
+    return status == TRI_OK ? cli_state_inputs(&run->options.inputs, *out, err) : status;
 }
 
 static tri_status fill_inputs(void *user, struct tri_pipeline *pipeline, struct tri_error *err) {
     struct telling *telling = user;
-    telling->run->pipeline = pipeline;
-    tri_status status = run_decode_inputs(telling->run, err);
-    telling->run->pipeline = NULL;
-    return status;
+    return cli_decode_inputs(&telling->run->options.inputs, pipeline, tri_runtime_arena(telling->run->runtime), err);
 }
 
 /* One line that is written over; only on a terminal. */

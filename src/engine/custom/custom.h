@@ -58,6 +58,7 @@ struct trii_custom {
     struct tri_param_info params[TRII_OP_PARAMS_MAX];
     struct trii_custom_output outputs[TRII_OP_OPERANDS_MAX];
     bool only_in_place;                  /* its first input and first output must be one region */
+    bool isolated;                       /* its code must not run in this process: set before trii_custom_given() */
     bool open_params;                    /* any name is taken for a parameter until the engine knows better */
     void *inside;                        /* the format's own */
     char *texts[TRII_CUSTOM_TEXTS_MAX];  /* what the infos point to */
@@ -73,6 +74,12 @@ struct trii_custom_place {
     bool allow_native;
     const struct tri_file *files;        /* names with places of the caller's choice */
     size_t file_count;
+    bool isolate;                        /* every file runs in a worker process */
+    const char *const *isolated;         /* those of these stages do: by name, or by number from 0 */
+    size_t isolated_count;
+    /* Asks a worker what a shared object that will run there offers; NULL: there are no workers. */
+    tri_status (*describe)(void *user, struct trii_custom *custom, struct tri_error *err);
+    void *user;
 };
 
 /* Whether the text of an "operation" names a file: it has a '/' or an extension that is known. */
@@ -86,6 +93,10 @@ tri_status trii_custom_given(struct trii_custom *custom, size_t inputs, size_t o
 const struct tri_param_info *trii_custom_open_param(struct trii_custom *custom, const char *name, bool number);
 /* The kind of output j, given the inputs' kinds. */
 enum tri_kind trii_custom_output_kind(const struct trii_custom *custom, size_t j, const enum tri_kind *in);
+/* A shared object's words about itself, as trii_describe() reads them: "" when it has none. */
+const char *trii_custom_description(const struct trii_custom *custom);
+/* What a worker has told of a shared object that is isolated; before trii_custom_given(). */
+tri_status trii_custom_described(struct trii_custom *custom, const char *entry, const char *text, struct tri_error *err);
 /* True when its outputs can't be told before an engine has looked at it (trii_engine_reflect). */
 bool trii_custom_needs_engine(const struct trii_custom *custom);
 void trii_custom_close(struct trii_custom **custom);

@@ -1,6 +1,9 @@
 /*
  * A shared object as an operation: loaded only when the caller said so, never closed again. The file was opened beneath its
  * folder before; the loader gets the path of what was opened.
+ *
+ *   read --given--> loaded        (in this process)
+ *   read --described--> --given   (isolated: a worker has loaded it and tells what it says of itself)
  */
 #include "engine/custom/native.h"
 
@@ -8,16 +11,53 @@
 #include "base/status.h"
 #include "base/sys.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
-static tri_status load(const struct trii_custom *custom, const struct tri_native_module **out, struct tri_error *err) {
+/* Bytes that were handed over (a worker's) lie under no path. The loader takes what it gets under one path for one library,
+ * so their descriptor stays open and its number is not used again; the same bytes are loaded once. */
+struct kept {
+    struct kept *next;
+    char hash[65];
+    void *library;
+};
+static struct kept *all_kept;
+static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void *load_kept(const struct trii_custom *custom, struct trii_native *native, char *why, size_t why_bytes) {
+    char path[32];
+    void *library = NULL;
+    pthread_mutex_lock(&kept_lock);
+    for (const struct kept *k = all_kept; k && !library; k = k->next)
+        if (strcmp(k->hash, custom->hash) == 0)
+            library = k->library;
+    struct kept *k = library ? NULL : trii_calloc(1, sizeof *k);
+    snprintf(why, why_bytes, "no memory to remember it");
+    if (k) {
+        snprintf(path, sizeof path, "/proc/self/fd/%d", native->file);
+        library = k->library = trii_sys_library(path, why, why_bytes);
+        snprintf(k->hash, sizeof k->hash, "%s", custom->hash);
+        native->file = -1;
+        k->next = all_kept;
+        if (library)
+            all_kept = k;
+        else
+            trii_free(k);
+    }
+    pthread_mutex_unlock(&kept_lock);
+    return library;
+}
+
+static tri_status load(const struct trii_custom *custom, struct trii_native *native, const struct tri_native_module **out,
+                       struct tri_error *err) {
     char path[512], why[256];
     tri_native_entry entry;
-    int failed = trii_sys_path_of(custom->file, path, sizeof path);
+    int failed = trii_sys_path_of(native->file, path, sizeof path);
     if (failed)
         return trii_fail_errno(err, TRI_IO, failed, "can't find where %s lies", custom->path);
-    void *library = trii_sys_library(path, why, sizeof why);
+    void *library = strncmp(path, "/memfd:", 7) == 0 ? load_kept(custom, native, why, sizeof why)
+                                                     : trii_sys_library(path, why, sizeof why);
     if (!library)
         return trii_fail(err, TRI_BAD_MODULE, "%s can't be loaded: %s", custom->name, why);
     if (!trii_sys_symbol(library, "tripoint_native", &entry))
@@ -68,22 +108,35 @@ static tri_status describe(struct trii_custom *custom, const struct tri_native_o
     if (!operation->description)
         return TRI_OK;
     char *text = trii_format("op %s %s", custom->entry, operation->description);
-    if (!text)
-        return trii_fail(err, TRI_NO_MEMORY, "no memory for the description of %s", custom->name);
-    tri_status status = trii_describe(custom, text, strlen(text), &native->description, err);
+    native->words = text ? trii_custom_keep(custom, text, strlen(text)) : NULL;
     trii_free(text);
-    return status;
+    if (!native->words)
+        return trii_fail(err, TRI_NO_MEMORY, "no memory for the description of %s", custom->name);
+    return trii_describe(custom, native->words, strlen(native->words), &native->description, err);
 }
 
 static tri_status read(struct trii_custom *custom, struct tri_error *err) {
-    const struct tri_native_module *module;
-    const struct tri_native_operation *operation;
     struct trii_native *native = trii_calloc(1, sizeof *native);
     custom->inside = native;
     custom->op.info.summary = "native code of a shared object";
     if (!native)
         return trii_fail(err, TRI_NO_MEMORY, "no memory to load %s", custom->name);
-    tri_status status = load(custom, &module, err);
+    native->file = custom->file;
+    custom->file = -1;
+    return TRI_OK;
+}
+
+static void let_go(struct trii_native *native) {
+    if (native->file >= 0)
+        trii_sys_close(native->file);
+    native->file = -1;
+}
+
+static tri_status load_here(struct trii_custom *custom, struct trii_native *native, struct tri_error *err) {
+    const struct tri_native_module *module;
+    const struct tri_native_operation *operation;
+    tri_status status = load(custom, native, &module, err);
+    let_go(native);
     if (status == TRI_OK)
         status = choose(custom, module, &operation, err);
     if (status != TRI_OK)
@@ -93,10 +146,23 @@ static tri_status read(struct trii_custom *custom, struct tri_error *err) {
 }
 
 static tri_status given(struct trii_custom *custom, size_t inputs, size_t outputs, struct tri_error *err) {
-    const struct trii_native *native = custom->inside;
-    if (native->description.found || inputs == TRII_CUSTOM_NATURAL)
-        return TRI_OK;
+    struct trii_native *native = custom->inside;
+    tri_status status = custom->isolated ? TRI_OK : load_here(custom, native, err);
+    if (status != TRI_OK || native->description.found || inputs == TRII_CUSTOM_NATURAL)
+        return status;
     return trii_custom_any_operands(custom, inputs, outputs, err);
+}
+
+const char *trii_custom_description(const struct trii_custom *custom) {
+    const struct trii_native *native = custom->format == TRII_CUSTOM_NATIVE ? custom->inside : NULL;
+    return native && native->words ? native->words : "";
+}
+
+tri_status trii_custom_described(struct trii_custom *custom, const char *entry, const char *text, struct tri_error *err) {
+    struct trii_native *native = custom->inside;
+    let_go(native);
+    trii_name_copy(custom->entry, sizeof custom->entry, entry);
+    return trii_describe(custom, text, strlen(text), &native->description, err);
 }
 
 static tri_status fit(const struct trii_custom *custom, const struct trii_args *args, const struct tri_layout *in,
@@ -107,6 +173,8 @@ static tri_status fit(const struct trii_custom *custom, const struct trii_args *
 }
 
 static void finish(struct trii_custom *custom) {
+    if (custom->inside)
+        let_go(custom->inside);
     trii_free(custom->inside);
 }
 

@@ -34,6 +34,7 @@ struct trii_prepared {
     uint32_t slot;
     uint64_t born;            /* the worker that has it */
     struct trii_fence *fence; /* while it runs */
+    uint64_t asked_ns;        /* when it was told to */
 };
 
 struct isolated {
@@ -43,7 +44,10 @@ struct isolated {
     int32_t pid; /* 0: there is no worker */
     int socket;
     uint64_t born; /* counts workers */
+    uint64_t turn_ns; /* when the worker last answered: it does one thing after another */
+    uint64_t limit_ns;
     char how[64];  /* the last one ended */
+    struct tri_engine_params params; /* of the worker's engine; what they point to is the runtime's */
     struct trii_prepared *all;
     bool used[TRII_WORKER_SLOTS];
 };
@@ -94,7 +98,7 @@ static tri_status start(struct isolated *self, struct tri_error *err) {
 
 /* ---- talking ---- */
 
-static void finish(struct isolated *self, struct trii_worker_answer *answer) {
+static void finish(struct isolated *self, const struct trii_worker_answer *answer) {
     struct tri_error error = {0};
     for (struct trii_prepared *p = self->all; p; p = p->next) {
         if (p->slot != answer->slot || !p->fence)
@@ -109,16 +113,19 @@ static void finish(struct isolated *self, struct trii_worker_answer *answer) {
 }
 
 /* One packet, if there is one within the time. 0, ETIMEDOUT, EINTR, or what ended the worker. */
-static int receive(struct isolated *self, uint64_t timeout_ns, struct trii_worker_answer *answer) {
+static int receive(struct isolated *self, uint64_t timeout_ns, struct trii_worker_description *told) {
+    struct trii_worker_answer *answer = &told->head;
     struct pollfd ready = {.fd = self->socket, .events = POLLIN};
     size_t got = 0;
     int failed = trii_sys_poll(&ready, 1, timeout_ns);
     if (!failed)
-        failed = trii_sys_receive(self->socket, answer, sizeof *answer, &got, NULL);
+        failed = trii_sys_receive(self->socket, told, sizeof *told, &got, NULL);
     if (failed)
         return failed;
-    if (got != sizeof *answer || answer->slot >= TRII_WORKER_SLOTS)
+    if (got < sizeof *answer || answer->slot >= TRII_WORKER_SLOTS ||
+        got != (answer->verb == TRII_WORKER_DESCRIBE ? sizeof *told : sizeof *answer))
         return got == 0 ? ECONNRESET : EPROTO;
+    self->turn_ns = trii_sys_now_ns();
     answer->message[sizeof answer->message - 1] = '\0';
     trii_text_clean(answer->message);
     if (answer->status > 0 || answer->status < -100)
@@ -130,32 +137,35 @@ static bool goes_on(int failed) {
     return failed == 0 || failed == ETIMEDOUT || failed == EINTR || failed == EAGAIN;
 }
 
-/* Waits for the answer to PREPARE; what else comes meanwhile is done. */
-static tri_status wait_prepared(struct isolated *self, const struct trii_prepared *p, struct tri_error *err) {
-    const uint64_t deadline = trii_sys_deadline(PREPARE_NS);
-    struct trii_worker_answer answer;
+/* When what was asked at `asked_ns` is late: what waits its turn in the worker is not. */
+static uint64_t late_at(const struct isolated *self, uint64_t asked_ns, uint64_t limit_ns) {
+    return (asked_ns > self->turn_ns ? asked_ns : self->turn_ns) + limit_ns;
+}
+
+/* Waits for the answer to PREPARE or DESCRIBE; what else comes meanwhile is done. */
+static tri_status wait_answer(struct isolated *self, const struct trii_worker_head *asked, const char *name,
+                              struct trii_worker_description *told, struct tri_error *err) {
+    const uint64_t began = trii_sys_now_ns(), limit_ns = self->limit_ns ? self->limit_ns : PREPARE_NS;
     for (;;) {
-        uint64_t now = trii_sys_now_ns();
-        int failed = now < deadline ? receive(self, deadline - now, &answer) : ETIMEDOUT;
+        uint64_t now = trii_sys_now_ns(), deadline = late_at(self, began, limit_ns);
+        int failed = now < deadline ? receive(self, deadline - now, told) : ETIMEDOUT;
         if (failed == EINTR || failed == EAGAIN)
             continue;
         if (failed == ETIMEDOUT) {
             bury(self, TRI_ENGINE_FAILED, "was killed: another file of it never became ready");
-            return trii_fail(err, TRI_TIMEOUT, "%s did not become ready within %.0f s in its worker process, which was killed",
-                             p->stage->op->info.name, (double)PREPARE_NS * 1e-9);
+            return trii_fail(err, TRI_TIMEOUT, "%s did not become ready within %.3g s in its worker process, which was killed",
+                             name, (double)limit_ns * 1e-9);
         }
         if (failed) {
             bury(self, TRI_ENGINE_FAILED, "");
             return trii_fail(err, TRI_ENGINE_FAILED, "the worker process %s while it prepared %s (worker %llu)", self->how,
-                             p->stage->op->info.name, (unsigned long long)self->born);
+                             name, (unsigned long long)self->born);
         }
-        if (answer.verb == TRII_WORKER_RUN) {
-            finish(self, &answer);
-            continue;
-        }
-        if (answer.slot != p->slot)
-            continue;
-        return answer.status == TRI_OK ? TRI_OK : trii_fail(err, (tri_status)answer.status, "%s", answer.message);
+        const struct trii_worker_answer *answer = &told->head;
+        if (answer->verb == TRII_WORKER_RUN)
+            finish(self, answer);
+        else if (answer->slot == asked->slot && answer->verb == asked->verb)
+            return answer->status == TRI_OK ? TRI_OK : trii_fail(err, (tri_status)answer->status, "%s", answer->message);
     }
 }
 
@@ -177,25 +187,46 @@ static tri_status fill_params(struct trii_worker_ask *ask, const struct trii_sta
     return TRI_OK;
 }
 
-static tri_status fill_ask(struct trii_worker_ask *ask, const struct trii_prepared *p, enum tri_technology technology,
+static tri_status too_long(const char *what, const char *name, struct tri_error *err) {
+    return trii_fail(err, TRI_LIMIT, "the %s of %.120s is too long for a worker process", what, name);
+}
+
+/* What every ask that brings a file says. */
+static tri_status fill_file(struct trii_worker_ask *ask, const struct isolated *self, const struct trii_custom *custom,
+                            struct tri_error *err) {
+    struct trii_worker_engine *engine = &ask->engine;
+    const char *library = self->params.library_path, *cache = self->params.cache_dir;
+    ask->technology = (uint32_t)self->head.vtable->technology;
+    if (strlen(custom->path) + strlen(custom->entry) + 2 > sizeof ask->operation)
+        return too_long("name", custom->name, err);
+    snprintf(ask->path, sizeof ask->path, "%s", custom->path);
+    snprintf(ask->operation, sizeof ask->operation, "%s%s%s", custom->path, custom->entry[0] ? "#" : "", custom->entry);
+    *engine = (struct trii_worker_engine){.threads = self->params.threads,
+                                          .cpu_driver = self->params.cpu_driver,
+                                          .has_library = library != NULL,
+                                          .has_cache = cache != NULL,
+                                          .guest_limit_ns = self->params.guest_limit_ns};
+    if ((library && strlen(library) >= sizeof engine->library_path) || (cache && strlen(cache) >= sizeof engine->cache_dir))
+        return too_long("engine's library or cache", custom->name, err);
+    snprintf(engine->library_path, sizeof engine->library_path, "%s", library ? library : "");
+    snprintf(engine->cache_dir, sizeof engine->cache_dir, "%s", cache ? cache : "");
+    return TRI_OK;
+}
+
+static tri_status fill_ask(struct trii_worker_ask *ask, const struct isolated *self, const struct trii_prepared *p,
                            struct tri_error *err) {
     const struct trii_stage *stage = p->stage;
-    const struct trii_custom *custom = stage->op->custom;
     *ask = (struct trii_worker_ask){.head = {TRII_WORKER_PREPARE, p->slot},
-                                    .technology = (uint32_t)technology,
                                     .input_count = (uint32_t)trii_op_inputs(stage->op),
                                     .operand_count = (uint32_t)stage->operand_count,
                                     .in_place = stage->in_place};
-    if (strlen(custom->path) + strlen(custom->entry) + 2 > sizeof ask->operation)
-        return trii_fail(err, TRI_LIMIT, "the name of %s is too long for a worker process", custom->name);
-    snprintf(ask->path, sizeof ask->path, "%s", custom->path);
-    snprintf(ask->operation, sizeof ask->operation, "%s%s%s", custom->path, custom->entry[0] ? "#" : "", custom->entry);
     snprintf(ask->stage, sizeof ask->stage, "%s", stage->name);
     for (size_t i = 0; i < stage->operand_count; i++) {
         ask->handles[i] = stage->operands[i].region.handle;
         ask->layouts[i] = stage->operands[i].layout;
     }
-    return fill_params(ask, stage, err);
+    tri_status status = fill_file(ask, self, stage->op->custom, err);
+    return status == TRI_OK ? fill_params(ask, stage, err) : status;
 }
 
 /* The bytes that were read and hashed here, not the file as it may be by now. */
@@ -211,28 +242,38 @@ static tri_status lend_bytes(const struct trii_custom *custom, int *fd, struct t
     return TRI_OK;
 }
 
+/* Under the lock: sends an ask with the file's bytes, and waits for its answer. */
+static tri_status ask_with_file(struct isolated *self, const struct trii_worker_ask *ask, const struct trii_custom *custom,
+                                struct trii_worker_description *told, struct tri_error *err) {
+    int file;
+    tri_status status = lend_bytes(custom, &file, err);
+    if (status != TRI_OK)
+        return status;
+    int failed = trii_sys_send(self->socket, ask, sizeof *ask, file);
+    trii_sys_close(file);
+    if (failed && failed != EPIPE && failed != ECONNRESET)
+        return trii_fail_errno(err, TRI_ENGINE_FAILED, failed, "the worker process can't be asked");
+    return wait_answer(self, &ask->head, custom->name, told, err);
+}
+
+/* An ask and room for its answer: large, so on the heap. */
+struct talk {
+    struct trii_worker_ask ask;
+    struct trii_worker_description told;
+};
+
 /* Under the lock: the worker lives and has the stage. */
 static tri_status ready(struct isolated *self, struct trii_prepared *p, struct tri_error *err) {
-    struct trii_worker_ask *ask;
-    int file;
     tri_status status = self->pid ? TRI_OK : start(self, err);
     if (status != TRI_OK || p->born == self->born)
         return status;
-    ask = trii_calloc(1, sizeof *ask);
-    if (!ask)
+    struct talk *talk = trii_calloc(1, sizeof *talk);
+    if (!talk)
         return trii_fail(err, TRI_NO_MEMORY, "no memory to prepare %s in a worker", p->stage->name);
-    status = fill_ask(ask, p, self->head.vtable->technology, err);
+    status = fill_ask(&talk->ask, self, p, err);
     if (status == TRI_OK)
-        status = lend_bytes(p->stage->op->custom, &file, err);
-    if (status == TRI_OK) {
-        int failed = trii_sys_send(self->socket, ask, sizeof *ask, file);
-        trii_sys_close(file);
-        if (failed && failed != EPIPE && failed != ECONNRESET)
-            status = trii_fail_errno(err, TRI_ENGINE_FAILED, failed, "the worker process can't be asked");
-    }
-    trii_free(ask);
-    if (status == TRI_OK)
-        status = wait_prepared(self, p, err);
+        status = ask_with_file(self, &talk->ask, p->stage->op->custom, &talk->told, err);
+    trii_free(talk);
     if (status == TRI_OK)
         p->born = self->born;
     return status;
@@ -242,8 +283,8 @@ static tri_status ready(struct isolated *self, struct trii_prepared *p, struct t
 
 static tri_status isolated_open(struct tri_engine *engine, const struct tri_engine_params *params, struct tri_error *err) {
     struct isolated *self = of(engine);
-    (void)params;
     pthread_mutex_init(&self->lock, NULL);
+    self->params = *params;
     if (!trii_arena_is_shared(engine->arena))
         return trii_fail(err, TRI_INVALID_ARGUMENT, "workers need an arena that is shared: make the runtime with `isolate`");
     self->program = trii_path_worker();
@@ -299,10 +340,9 @@ static tri_status take_slot(struct isolated *self, uint32_t *out, struct tri_err
 static tri_status isolated_prepare(struct tri_engine *engine, const struct trii_stage *stage, struct trii_prepared **out,
                                    struct tri_error *err) {
     struct isolated *self = of(engine);
-    if (stage->op->custom->format == TRII_CUSTOM_NATIVE || stage->op->custom->weights)
-        return trii_fail(err, TRI_UNSUPPORTED, "%s can't be isolated: %s", stage->op->info.name,
-                         stage->op->custom->weights ? "a model of two files is not handed to workers"
-                                                    : "a shared object is loaded to learn what it offers");
+    if (stage->op->custom->weights)
+        return trii_fail(err, TRI_UNSUPPORTED, "%s can't be isolated: a model of two files is not handed to workers",
+                         stage->op->info.name);
     struct trii_prepared *p = trii_calloc(1, sizeof *p);
     if (!p)
         return trii_fail(err, TRI_NO_MEMORY, "no memory to prepare %s", stage->name);
@@ -334,26 +374,41 @@ static tri_status isolated_submit(struct tri_engine *engine, struct trii_prepare
         if (failed && failed != EPIPE && failed != ECONNRESET) /* that it has ended is told by the fence */
             status = trii_fail_errno(err, TRI_ENGINE_FAILED, failed, "the worker process can't be asked");
     }
-    if (status == TRI_OK)
+    if (status == TRI_OK) {
         p->fence = fence;
+        p->asked_ns = trii_sys_now_ns();
+    }
     pthread_mutex_unlock(&self->lock);
     return status;
+}
+
+/* Under the lock: ends a worker that takes too long over the fence. */
+static void end_late(struct isolated *self, const struct trii_fence *fence) {
+    char what[64];
+    if (self->limit_ns)
+        for (const struct trii_prepared *p = self->all; p; p = p->next)
+            if (p->fence == fence && trii_sys_now_ns() >= late_at(self, p->asked_ns, self->limit_ns)) {
+                snprintf(what, sizeof what, "was killed: it did not end within %.3g s", (double)self->limit_ns * 1e-9);
+                bury(self, TRI_TIMEOUT, what);
+                return;
+            }
 }
 
 static tri_status isolated_wait(struct tri_engine *engine, struct trii_fence *fence, uint64_t timeout_ns) {
     struct isolated *self = of(engine);
     const uint64_t deadline = trii_sys_deadline(timeout_ns);
-    struct trii_worker_answer answer;
+    struct trii_worker_description told;
     while (!trii_fence_is_done(fence)) {
         uint64_t now = trii_sys_now_ns();
         if (now >= deadline)
             return TRI_TIMEOUT;
         pthread_mutex_lock(&self->lock);
-        int failed = self->pid ? receive(self, trii_min_u64(LOOK_NS, deadline - now), &answer) : 0;
-        if (self->pid && !failed && answer.verb == TRII_WORKER_RUN)
-            finish(self, &answer);
+        int failed = self->pid ? receive(self, trii_min_u64(LOOK_NS, deadline - now), &told) : 0;
+        if (self->pid && !failed && told.head.verb == TRII_WORKER_RUN)
+            finish(self, &told.head);
         if (!goes_on(failed))
             bury(self, TRI_ENGINE_FAILED, "");
+        end_late(self, fence);
         pthread_mutex_unlock(&self->lock);
     }
     return TRI_OK;
@@ -398,6 +453,49 @@ static tri_status isolated_poke(struct tri_engine *engine, const struct trii_reg
     (void)engine, (void)offset, (void)value;
     return isolated_byte(region, err);
 }
+
+/* ---- from the runtime ---- */
+
+void trii_isolated_limit(struct tri_engine *engine, uint64_t limit_ns) {
+    of(engine)->limit_ns = limit_ns;
+}
+
+/* Under the lock: `slot` is free. */
+static tri_status describe(struct isolated *self, struct trii_custom *custom, uint32_t slot, struct talk *talk,
+                           struct tri_error *err) {
+    struct trii_worker_description *told = &talk->told;
+    talk->ask.head = (struct trii_worker_head){TRII_WORKER_DESCRIBE, slot};
+    tri_status status = self->pid ? TRI_OK : start(self, err);
+    if (status == TRI_OK)
+        status = fill_file(&talk->ask, self, custom, err);
+    if (status == TRI_OK)
+        status = ask_with_file(self, &talk->ask, custom, told, err);
+    if (status != TRI_OK)
+        return status;
+    told->entry[sizeof told->entry - 1] = '\0';
+    told->text[sizeof told->text - 1] = '\0';
+    trii_text_clean(told->entry);
+    return trii_custom_described(custom, told->entry, told->text, err);
+}
+
+tri_status trii_isolated_describe(struct tri_engine *engine, struct trii_custom *custom, struct tri_error *err) {
+    struct isolated *self = of(engine);
+    struct talk *talk = trii_calloc(1, sizeof *talk);
+    uint32_t slot = 0;
+    if (!talk)
+        return trii_fail(err, TRI_NO_MEMORY, "no memory to ask what %s offers", custom->name);
+    pthread_mutex_lock(&self->lock);
+    tri_status status = take_slot(self, &slot, err);
+    if (status == TRI_OK) {
+        status = describe(self, custom, slot, talk, err);
+        self->used[slot] = false;
+    }
+    pthread_mutex_unlock(&self->lock);
+    trii_free(talk);
+    return status;
+}
+
+/* ---- one for each technology ---- */
 
 #define ISOLATED(number, words)                                                                                        \
     [number] = {.version = TRII_ENGINE_CONTRACT_VERSION,                                                               \

@@ -33,9 +33,17 @@ struct worker {
     struct slot slots[TRII_WORKER_SLOTS];
 };
 
-static tri_status engine_of(struct worker *w, enum tri_technology technology, struct tri_engine **out,
+static tri_status engine_of(struct worker *w, const struct trii_worker_ask *ask, struct tri_engine **out,
                             struct tri_error *err) {
-    const struct tri_engine_params params = {.struct_bytes = sizeof params, .may_set_environment = true}; /* it is ours */
+    const enum tri_technology technology = (enum tri_technology)ask->technology;
+    const struct trii_worker_engine *engine = &ask->engine;
+    const struct tri_engine_params params = {.struct_bytes = sizeof params,
+                                             .library_path = engine->has_library ? engine->library_path : NULL,
+                                             .cache_dir = engine->has_cache ? engine->cache_dir : NULL,
+                                             .threads = engine->threads,
+                                             .cpu_driver = engine->cpu_driver,
+                                             .guest_limit_ns = engine->guest_limit_ns,
+                                             .may_set_environment = true}; /* it is ours */
     tri_status status = TRI_OK;
     if (!w->engines[technology])
         status = tri_engine_open(w->arena, technology, &params, &w->engines[technology], err);
@@ -55,7 +63,8 @@ static tri_status open_operation(const struct trii_worker_ask *ask, int file, st
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     const struct tri_file lent = {.name = ask->path, .path = path};
-    const struct trii_custom_place place = {.folder = TRII_CUSTOM_NO_FOLDER, .files = &lent, .file_count = 1};
+    const struct trii_custom_place place = {
+        .folder = TRII_CUSTOM_NO_FOLDER, .allow_native = true, .files = &lent, .file_count = 1}; /* the owner has allowed it */
     return trii_custom_open(&place, ask->operation, out, err);
 }
 
@@ -97,7 +106,7 @@ static tri_status prepare(struct worker *w, const struct trii_worker_ask *ask, i
     struct tri_engine *engine;
     empty(slot);
     snprintf(slot->name, sizeof slot->name, "%s", ask->stage);
-    tri_status status = engine_of(w, (enum tri_technology)ask->technology, &engine, err);
+    tri_status status = engine_of(w, ask, &engine, err);
     if (status == TRI_OK)
         status = open_operation(ask, file, &slot->custom, err);
     for (size_t j = 0; status == TRI_OK && j + ask->input_count < ask->operand_count; j++) {
@@ -122,6 +131,24 @@ static tri_status prepare(struct worker *w, const struct trii_worker_ask *ask, i
     return status;
 }
 
+static tri_status describe(const struct trii_worker_ask *ask, int file, struct trii_worker_description *told,
+                           struct tri_error *err) {
+    struct trii_custom *custom = NULL;
+    tri_status status = open_operation(ask, file, &custom, err);
+    if (status == TRI_OK)
+        status = trii_custom_given(custom, TRII_CUSTOM_NATURAL, TRII_CUSTOM_NATURAL, err);
+    if (status == TRI_OK) {
+        const char *text = trii_custom_description(custom);
+        snprintf(told->entry, sizeof told->entry, "%s", custom->entry);
+        snprintf(told->text, sizeof told->text, "%s", text);
+        if (strlen(text) >= sizeof told->text)
+            status = trii_fail(err, TRI_LIMIT, "%s describes itself with %zu bytes, more than the %zu that a worker tells",
+                               custom->name, strlen(text), sizeof told->text - 1);
+    }
+    trii_custom_close(&custom);
+    return status;
+}
+
 static tri_status run(struct worker *w, uint32_t number, struct tri_error *err) {
     struct slot *slot = &w->slots[number];
     struct trii_fence fence;
@@ -135,17 +162,29 @@ static tri_status run(struct worker *w, uint32_t number, struct tri_error *err) 
 static bool is_sound(const struct trii_worker_ask *ask, size_t bytes) {
     if (bytes < sizeof ask->head || ask->head.slot >= TRII_WORKER_SLOTS)
         return false;
-    if (ask->head.verb != TRII_WORKER_PREPARE)
+    if (ask->head.verb != TRII_WORKER_PREPARE && ask->head.verb != TRII_WORKER_DESCRIBE)
         return bytes == sizeof ask->head;
     return bytes == sizeof *ask && ask->technology < TRI_TECHNOLOGY_COUNT &&
            ask->operand_count <= TRII_OP_OPERANDS_MAX && ask->input_count <= ask->operand_count &&
            ask->param_count <= TRII_OP_PARAMS_MAX;
 }
 
+static tri_status obey(struct worker *w, const struct trii_worker_ask *ask, int file, struct trii_worker_description *told,
+                       struct tri_error *err) {
+    switch (ask->head.verb) {
+    case TRII_WORKER_DESCRIBE:
+        return describe(ask, file, told, err);
+    case TRII_WORKER_PREPARE:
+        return prepare(w, ask, file, err);
+    default:
+        return run(w, ask->head.slot, err);
+    }
+}
+
 /* False when the owner is gone. */
 static bool serve(struct worker *w) {
     static struct trii_worker_ask ask; /* large */
-    struct trii_worker_answer answer = {.status = TRI_OK};
+    static struct trii_worker_description told;
     struct tri_error err = {0};
     struct pollfd ready = {.fd = w->socket, .events = POLLIN};
     int file = -1;
@@ -159,13 +198,15 @@ static bool serve(struct worker *w) {
         empty(&w->slots[ask.head.slot]);
         return true;
     }
-    answer.verb = ask.head.verb;
-    answer.slot = ask.head.slot;
-    answer.status = ask.head.verb == TRII_WORKER_PREPARE ? prepare(w, &ask, file, &err) : run(w, ask.head.slot, &err);
+    struct trii_worker_answer *answer = &told.head;
+    answer->verb = ask.head.verb;
+    answer->slot = ask.head.slot;
+    answer->status = obey(w, &ask, file, &told, &err);
     if (file >= 0)
         trii_sys_close(file);
-    snprintf(answer.message, sizeof answer.message, "%s", err.message);
-    return trii_sys_send(w->socket, &answer, sizeof answer, -1) == 0;
+    snprintf(answer->message, sizeof answer->message, "%s", err.message);
+    const size_t bytes = ask.head.verb == TRII_WORKER_DESCRIBE ? sizeof told : sizeof *answer;
+    return trii_sys_send(w->socket, &told, bytes, -1) == 0;
 }
 
 /* Work that never ends would go on without anybody to stop it. */
