@@ -6,7 +6,8 @@
  * bring-up: opening the engine (first and again), preparing vignette with nothing cached and with the compiled guest
  * cached. vignette: the guest through the window, the guest on a private arena (staged), the host's plain and fastest
  * kernels. grant: opening and closing the window over the image. call: a guest's function that loads one byte, and a
- * whole stage over one pixel, beside the bare system calls of its permissions. One line of JSON a measurement.
+ * whole stage over one pixel - with the permissions of the last call, and with others - beside the bare system calls of its
+ * permissions. One line of JSON a measurement.
  */
 #include "engine/wasm/wasm.h"
 #include "kernels.h"
@@ -107,15 +108,34 @@ static void kernel(const struct trii_kernels *kernels, uint8_t *bytes, struct se
     add(s, since);
 }
 
+static void close_all(struct world *w) {
+    struct tri_error err = {0};
+    need(trii_window_close_others(&w->wasm->host.window, w->wasm->guests[TRII_OP_VIGNETTE].number, NULL, &err) == TRI_OK,
+         "close", &err);
+}
+
 static void grant(struct world *w, struct series *s) {
     struct tri_error err = {0};
     struct trii_window *window = &w->wasm->host.window;
     struct trii_wasm_view *view;
     const uint32_t guest = w->wasm->guests[TRII_OP_VIGNETTE].number;
+    close_all(w);
     need(trii_window_view(window, &w->image, &view, &err) == TRI_OK, "view", &err);
     uint64_t since = trii_sys_now_ns();
     need(trii_window_protect(window, view, guest, TRII_PROT_READ_WRITE, &err) == TRI_OK &&
              trii_window_protect(window, view, guest, TRII_PROT_NONE, &err) == TRI_OK, "grant", &err);
+    add(s, since);
+}
+
+/* A stage over other regions than the one before it: what that one had open is closed, what this one needs is opened. */
+static void run_in_turn(struct world *w, struct series *s) {
+    struct tri_error err = {0};
+    struct trii_fence fence;
+    trii_fence_init(&fence);
+    uint64_t since = trii_sys_now_ns();
+    close_all(w);
+    need(trii_task_submit(w->task, &fence, &err) == TRI_OK, "submit", &err);
+    need(trii_task_wait(w->task, &fence, TRI_FOREVER, &err) == TRI_OK, "run", &err);
     add(s, since);
 }
 
@@ -125,6 +145,7 @@ static void bare_grant(struct world *w, struct series *s) {
     struct trii_window *window = &w->wasm->host.window;
     struct trii_wasm_view *view;
     const uint32_t guest = w->wasm->guests[TRII_OP_VIGNETTE].number;
+    close_all(w);
     need(trii_window_view(window, &w->image, &view, &err) == TRI_OK, "view", &err);
     volatile uint8_t *bytes = trii_window_bytes(window, view, guest);
     uint64_t since = trii_sys_now_ns();
@@ -161,12 +182,14 @@ static void bring_up(const char *cache, const char *first, const char *prepared)
     world_close(&w);
 }
 
-static struct series opens, prepares, through_window = {.name = "vignette 1080p, guest through the window"},
+static struct series opens, prepares, opened = {.name = "vignette 1080p, guest through the window, opened for it"},
+                     through_window = {.name = "vignette 1080p, guest through the window"},
                      staged = {.name = "vignette 1080p, guest on staged copies"},
                      plain = {.name = "vignette 1080p, plain C"}, best = {.name = "vignette 1080p, fastest C"},
-                     grants = {.name = "grant and revoke 1080p RGBA"}, stages = {.name = "whole stage, one pixel"},
+                     grants = {.name = "grant and revoke 1080p RGBA"}, stages = {.name = "whole stage, one pixel, the regions of the last"},
+                     turns = {.name = "whole stage, one pixel, other regions than the last"},
                      calls = {.name = "call of a guest's function"},
-                     first_stages = {.name = "whole stage, one pixel, caches cold"}, first_bare,
+                     first_stages = {.name = "whole stage, one pixel, caches cold"}, first_bare, first_turns,
                      bare = {.name = "bare mprotect: open, touch, close, one page"};
 
 int main(int argc, char **argv) {
@@ -184,6 +207,7 @@ int main(int argc, char **argv) {
     world_open(&pixel, TRI_BACKING_MEMFD, cache, &opens);
     world_prepare(&pixel, 1, 1, &prepares);
     for (size_t i = 0; i < rounds; i++) {
+        run(&window, &opened);
         run(&window, &through_window);
         kernel(&trii_kernels_plain, window.image.bytes, &plain);
         kernel(trii_kernels_best(), window.image.bytes, &best);
@@ -191,11 +215,13 @@ int main(int argc, char **argv) {
         grant(&window, &grants);
         run(&pixel, &first_stages); /* brings back what the large images drove out of the caches */
         run(&pixel, &stages);
+        run_in_turn(&pixel, &first_turns);
+        run_in_turn(&pixel, &turns);
         bare_grant(&pixel, &first_bare);
         bare_grant(&pixel, &bare);
         one_call(&pixel, &calls);
     }
-    struct series *all[] = {&through_window, &staged, &plain, &best, &grants, &first_stages, &stages, &bare, &calls};
+    struct series *all[] = {&opened, &through_window, &staged, &plain, &best, &grants, &first_stages, &stages, &turns, &bare, &calls};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         tell(all[i]);
     world_close(&pixel);

@@ -31,7 +31,7 @@
 
 /* Signalled once when submitted work has ended. Caller-owned; must stay where it is while in flight. */
 struct trii_fence {
-    _Atomic uint32_t state; /* 0 in flight, 1 done; a futex word */
+    _Atomic uint32_t state; /* fence.c's: in flight or done; a futex word */
     tri_status status;      /* valid once done */
     struct tri_error error; /* filled when status is not TRI_OK */
 };

@@ -41,11 +41,9 @@ static void put(const char *name, const void *bytes, size_t size) {
 }
 
 /* The pipeline's own folder holds nothing but a link to the guest, and that may not leave it: the guest is lent. */
-static tri_status load(struct stage *s, const char *operation, const char *guest, const char *params) {
+static tri_status load_beside(struct stage *s, struct tri_runtime *runtime, const char *operation, const char *guest,
+                              const char *params) {
     char text[512], path[256];
-    static struct tri_engine_params wasm = {.struct_bytes = sizeof wasm, .cache_dir = "",
-                                            .guest_limit_ns = (uint64_t)2000000000};
-    const struct tri_runtime_params with = {.struct_bytes = sizeof with, .engines = {[TRI_TECHNOLOGY_WASM] = &wasm}};
     const struct tri_file lent = {"guest.wasm", path};
     const struct tri_layout frame = tri_layout_image(SIDE, SIDE, 4, TRI_DTYPE_U8);
     snprintf(path, sizeof path, "%s/%s", guest[0] == '/' ? "" : TEST_GUESTS, guest);
@@ -55,8 +53,7 @@ static tri_status load(struct stage *s, const char *operation, const char *guest
              operation, params);
     const struct tri_pipeline_params what = {.struct_bytes = sizeof what, .text = text, .text_bytes = strlen(text),
                                              .origin = "hostile.json", .files = &lent, .file_count = 1};
-    *s = (struct stage){0};
-    assert_ok(tri_runtime_create(&with, &s->runtime, &err));
+    *s = (struct stage){.runtime = runtime};
     tri_status status = tri_pipeline_open(s->runtime, &what, &s->pipeline, &err);
     if (status == TRI_OK)
         status = tri_pipeline_set_input(s->pipeline, "photo", &frame, &err);
@@ -67,6 +64,15 @@ static tri_status load(struct stage *s, const char *operation, const char *guest
     if (status == TRI_OK)
         assert_ok(tri_pipeline_region(s->pipeline, "out", &s->out, NULL, &err));
     return status;
+}
+
+static tri_status load(struct stage *s, const char *operation, const char *guest, const char *params) {
+    static struct tri_engine_params wasm = {.struct_bytes = sizeof wasm, .cache_dir = "",
+                                            .guest_limit_ns = (uint64_t)2000000000};
+    const struct tri_runtime_params with = {.struct_bytes = sizeof with, .engines = {[TRI_TECHNOLOGY_WASM] = &wasm}};
+    struct tri_runtime *runtime = NULL;
+    assert_ok(tri_runtime_create(&with, &runtime, &err));
+    return load_beside(s, runtime, operation, guest, params);
 }
 
 static void unload(struct stage *s) {
@@ -164,6 +170,40 @@ static void nothing_works(void **state) {
     }
     assert_ok(tri_arena_free_shared(tri_runtime_arena(s.runtime), s.neighbour, &err));
     unload(&s);
+}
+
+/* Two stages of one guest, which share its instance: what the first had open is closed when the second is called. */
+static void another_stages_operands_are_closed(void **state) {
+    struct stage first, second;
+    struct tri_engine *engine;
+    char assignment[64];
+    (void)state;
+    if (!TEST_GUESTS[0])
+        skip_because("the guests were not built: clang has no wasm32 target");
+    wasm_need_library();
+    assert_ok(load(&first, "#act", "hostile.wasm", ""));
+    assert_ok(tri_runtime_engine(first.runtime, TRI_TECHNOLOGY_WASM, &engine, &err));
+    for (uint8_t act = 1; act <= 3; act += 2) { /* reads its input, writes its output */
+        uint32_t address = 0;
+        assert_ok(tri_wasm_view(engine, act == 1 ? first.in : first.out, &address, &err));
+        snprintf(assignment, sizeof assignment, ", \"params\": {\"where\": %u}", address + 100);
+        assert_ok(load_beside(&second, first.runtime, "#act", "hostile.wasm", assignment));
+        fill_frame(&first, 0);
+        fill_frame(&second, 0);
+        assert_ok(tri_pipeline_run(second.pipeline, NULL, &err));
+        assert_ok(tri_pipeline_run(first.pipeline, NULL, &err));
+        fill_frame(&second, act);
+        assert_status(tri_pipeline_run(second.pipeline, NULL, &err), TRI_TRAP);
+        assert_non_null(strstr(err.message, "which is no operand of its stage"));
+        check_bytes(&first, first.in, 0);
+        check_bytes(&first, first.out, 0);
+        fill_frame(&second, 0);
+        assert_ok(tri_pipeline_run(second.pipeline, NULL, &err));
+        assert_ok(tri_pipeline_run(first.pipeline, NULL, &err)); /* and once more, in the next instance */
+        check_bytes(&second, second.out, 0);
+        tri_pipeline_destroy(&second.pipeline);
+    }
+    unload(&first);
 }
 
 /* ---- modules that are refused ---- */
@@ -264,6 +304,7 @@ static void descriptions_are_kept(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_works),
+        cmocka_unit_test(another_stages_operands_are_closed),
         cmocka_unit_test(bad_modules),
         cmocka_unit_test(bad_bytes),
         cmocka_unit_test(descriptions_are_kept),

@@ -97,6 +97,40 @@ static void pages_are_the_regions_own(void **state) {
     end(&f);
 }
 
+/* Only one view at a time is granted: what was open before is closed, what is open already costs no system call. */
+static void what_is_not_granted_is_closed(void **state) {
+    struct fixture f;
+    struct tri_error err = {0};
+    struct trii_grants grants = {.count = 1};
+    struct trii_wasm_view *view[TRII_WASM_OPEN_MAX + 1];
+    (void)state;
+    begin(&f, TRI_BACKING_MEMFD);
+    for (size_t i = 0; i <= TRII_WASM_OPEN_MAX; i++) {
+        struct trii_region r = region(&f, 4096);
+        assert_ok(trii_window_view(&f.window, &r, &view[i], &err));
+        assert_ok(trii_window_map(&f.window, view[i], f.guest, &err));
+        if (i < TRII_WASM_OPEN_MAX)
+            assert_ok(trii_window_protect(&f.window, view[i], f.guest, i % 2 ? TRII_PROT_READ : TRII_PROT_READ_WRITE, &err));
+    }
+    assert_int_equal(f.window.open[f.guest].count, TRII_WASM_OPEN_MAX);
+    assert_status(trii_window_protect(&f.window, view[TRII_WASM_OPEN_MAX], f.guest, TRII_PROT_READ, &err), TRI_LIMIT);
+    trii_fault_arm(TRII_FAULT_MPROTECT, 0);
+    assert_ok(trii_window_protect(&f.window, view[3], f.guest, TRII_PROT_READ, &err)); /* is so already */
+    grants.item[0].view = view[3];
+    assert_status(trii_window_close_others(&f.window, f.guest, &grants, &err), TRI_ENGINE_FAILED);
+    assert_int_equal(f.window.open[f.guest].count, TRII_WASM_OPEN_MAX); /* what could not be closed is still known */
+    assert_true(trii_fault_disarm(TRII_FAULT_MPROTECT));
+    assert_ok(trii_window_close_others(&f.window, f.guest, &grants, &err));
+    assert_int_equal(f.window.open[f.guest].count, 1);
+    assert_ptr_equal(f.window.open[f.guest].view[0], view[3]);
+    for (size_t i = 0; i <= TRII_WASM_OPEN_MAX; i++)
+        assert_int_equal(view[i]->readable != 0, i == 3);
+    struct trii_region gone = view[3]->region;
+    free_region(&f, &gone); /* an open view that goes is no longer among them */
+    assert_int_equal(f.window.open[f.guest].count, 0);
+    end(&f);
+}
+
 static void a_freed_region_goes_after_its_last_use(void **state) {
     struct fixture f;
     struct tri_error err = {0};
@@ -266,6 +300,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_region_keeps_its_address),
         cmocka_unit_test(pages_are_the_regions_own),
+        cmocka_unit_test(what_is_not_granted_is_closed),
         cmocka_unit_test(a_freed_region_goes_after_its_last_use),
         cmocka_unit_test(the_oldest_unused_view_gives_way),
         cmocka_unit_test(a_full_window_says_so),

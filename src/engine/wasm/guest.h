@@ -67,19 +67,9 @@ tri_status trii_guest_function(struct trii_wasm_guest *guest, const char *name, 
                                wasmtime_func_t *out, struct tri_error *err);
 /* Calls it: arguments in values[0 ...], the result in values[0]; `count` covers both. After a trap the guest has no
  * instance. `err` (not NULL) then says what it did. */
-struct trii_grants;
 tri_status trii_guest_call(struct trii_wasm_guest *guest, const char *name, const wasmtime_func_t *function,
                            wasmtime_val_raw_t *values, size_t count, const struct trii_grants *grants,
                            struct tri_error *err);
-
-/* What a call may touch. */
-struct trii_grants {
-    size_t count;
-    struct {
-        struct trii_wasm_view *view;
-        enum trii_protection protection;
-    } item[8];
-};
 
 /* Tells what trapped, where, and at which address of whose; deletes the trap. */
 tri_status trii_trap_fail(const struct trii_wasm_guest *guest, wasm_trap_t *trap, const char *function,

@@ -1,8 +1,8 @@
 /*
- * One call of a guest's operation: grant, describe, call, revoke.
+ * One call of a guest's operation: grant, describe, call.
  *
- * Regions are granted with what the stage does to them - read, or read and write - and closed again whatever happened.
- * A grant that can't be taken back costs the guest its instance: with the instance go all its mappings.
+ * Regions are granted with what the stage does to them - read, or read and write - and everything else of the guest's is
+ * closed before it is called. What can't be closed costs the guest its instance: with the instance go all its mappings.
  *
  * On a private arena the pages behind a view are staging pages: inputs are copied in before the call and outputs out
  * after it, through the ledger.
@@ -129,12 +129,10 @@ static tri_status map_all(struct trii_prepared *p, struct tri_error *err) {
     return status;
 }
 
-/* Closes what a guest was granted. Where the kernel refuses, the guest goes, and the whole mapping with it. */
-static void revoke(struct trii_wasm *wasm, struct trii_wasm_guest *guest, const struct trii_grants *grants) {
-    for (size_t g = 0; g < grants->count && guest->store; g++)
-        if (trii_window_protect(&wasm->host.window, grants->item[g].view, guest->number, TRII_PROT_NONE, NULL) !=
-            TRI_OK)
-            trii_guest_stop(guest);
+/* Closes all that is open for a guest. Where the kernel refuses, the guest goes, and the whole mapping with it. */
+static void revoke(struct trii_wasm *wasm, struct trii_wasm_guest *guest) {
+    if (guest->store && trii_window_close_others(&wasm->host.window, guest->number, NULL, NULL) != TRI_OK)
+        trii_guest_stop(guest);
 }
 
 /* Has the kernel fill the page tables now rather than fault by fault in the first frame, and finds out whether the pages
@@ -153,14 +151,14 @@ static tri_status populate(struct trii_prepared *p, size_t g, struct tri_error *
 
 static tri_status warm(struct trii_prepared *p, struct tri_error *err) {
     struct trii_window *window = &p->wasm->host.window;
-    tri_status status = TRI_OK;
+    tri_status status = trii_window_close_others(window, p->guest->number, &p->grants, err);
     for (size_t g = 0; g < p->grants.count && status == TRI_OK; g++) {
         struct trii_wasm_view *view = p->grants.item[g].view;
         status = trii_window_protect(window, view, p->guest->number, TRII_PROT_READ_WRITE, err);
         if (status == TRI_OK)
             status = populate(p, g, err);
     }
-    revoke(p->wasm, p->guest, &p->grants);
+    revoke(p->wasm, p->guest);
     return status;
 }
 
@@ -229,7 +227,7 @@ static void stage_copy(struct trii_wasm *wasm, const char *stage, const struct t
 static tri_status grant(struct trii_prepared *p, struct tri_error *err) {
     struct trii_window *window = &p->wasm->host.window;
     const uint32_t guest = p->guest->number;
-    tri_status status = TRI_OK;
+    tri_status status = trii_window_close_others(window, guest, &p->grants, err);
     for (size_t g = 0; g < p->grants.count && status == TRI_OK; g++) {
         struct trii_wasm_view *view = p->grants.item[g].view;
         if (window->staged && p->bytes_in[g] > 0) {
@@ -273,11 +271,13 @@ static tri_status run(struct trii_prepared *p, struct tri_error *err) {
     if (status != TRI_OK)
         return status;
     status = grant(p, err);
-    if (status == TRI_OK)
-        status = call(p, err);
+    if (status != TRI_OK) {
+        revoke(p->wasm, p->guest);
+        return status;
+    }
+    status = call(p, err);
     if (status == TRI_OK && p->wasm->host.window.staged)
         stage_out(p);
-    revoke(p->wasm, p->guest, &p->grants);
     return status;
 }
 
@@ -305,7 +305,8 @@ static tri_status with_byte(struct trii_wasm *wasm, const struct trii_region *re
     if (status != TRI_OK)
         return status;
     uint8_t *staged = trii_window_bytes(window, view, wasm->probe.number) + offset;
-    if (window->staged && !store) {
+    status = trii_window_close_others(window, wasm->probe.number, &grants, err);
+    if (status == TRI_OK && window->staged && !store) {
         status = trii_window_protect(window, view, wasm->probe.number, TRII_PROT_READ_WRITE, err);
         if (status == TRI_OK)
             stage_copy(wasm, "peek", region, staged, region->bytes + offset, 1);
@@ -317,7 +318,7 @@ static tri_status with_byte(struct trii_wasm *wasm, const struct trii_region *re
                        : trii_probe_peek(&wasm->probe, view->address + offset, &grants, byte, err);
     if (status == TRI_OK && window->staged && store)
         stage_copy(wasm, "poke", region, region->bytes + offset, staged, 1);
-    revoke(wasm, &wasm->probe, &grants);
+    revoke(wasm, &wasm->probe);
     return status;
 }
 

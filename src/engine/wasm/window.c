@@ -32,6 +32,27 @@ void trii_window_close(struct trii_window *window) {
     *window = (struct trii_window){0};
 }
 
+/* ---- what is open ---- */
+
+static enum trii_protection open_for(const struct trii_wasm_view *view, uint32_t guest) {
+    const uint64_t bit = (uint64_t)1 << guest;
+    return view->writable & bit ? TRII_PROT_READ_WRITE : view->readable & bit ? TRII_PROT_READ : TRII_PROT_NONE;
+}
+
+static void mark(struct trii_window *window, struct trii_wasm_view *view, uint32_t guest, enum trii_protection now) {
+    const uint64_t bit = (uint64_t)1 << guest;
+    struct trii_window_open *open = &window->open[guest];
+    uint32_t at = 0;
+    while (at < open->count && open->view[at] != view)
+        at++;
+    if (now == TRII_PROT_NONE && at < open->count)
+        open->view[at] = open->view[--open->count];
+    else if (now != TRII_PROT_NONE && at == open->count)
+        open->view[open->count++] = view;
+    view->readable = now == TRII_PROT_NONE ? view->readable & ~bit : view->readable | bit;
+    view->writable = now == TRII_PROT_READ_WRITE ? view->writable | bit : view->writable & ~bit;
+}
+
 /* ---- guests ---- */
 
 bool trii_window_attach(struct trii_window *window, uint8_t *base, uint32_t *guest) {
@@ -53,7 +74,10 @@ void trii_window_detach(struct trii_window *window, uint32_t guest) {
         if (view->mapped & bit)
             trii_proof_unmaps(window->arena, trii_window_bytes(window, view, guest), view->region.mapped_bytes);
         view->mapped &= ~bit;
+        view->readable &= ~bit;
+        view->writable &= ~bit;
     }
+    window->open[guest].count = 0;
     window->attached &= ~bit;
     window->bases[guest] = NULL;
 }
@@ -113,13 +137,17 @@ static size_t position_of(const struct trii_window *window, const struct trii_wa
 }
 
 /* Takes the pages out of every guest and gives the pin back. Where the kernel refuses (the process has too many
- * mappings) the pages stay behind, closed, and their addresses are never used again: a view that nobody finds. */
+ * mappings) the pages stay behind, and their addresses are never used again: a view that nobody finds, but for those who
+ * close what is open before a guest is called. */
 static void drop(struct trii_window *window, struct trii_wasm_view *view) {
     bool gone = true;
     for (uint32_t g = 0; g < TRII_WASM_GUESTS_MAX; g++)
         if (view->mapped & (uint64_t)1 << g) {
             trii_proof_unmaps(window->arena, trii_window_bytes(window, view, g), view->region.mapped_bytes);
-            gone &= trii_sys_unreserve(trii_window_bytes(window, view, g), view->region.mapped_bytes) == 0;
+            if (trii_sys_unreserve(trii_window_bytes(window, view, g), view->region.mapped_bytes) == 0)
+                mark(window, view, g, TRII_PROT_NONE);
+            else
+                gone = false;
         }
     if (window->by_index[view->region.index] == view)
         window->by_index[view->region.index] = NULL;
@@ -238,14 +266,39 @@ tri_status trii_window_map(struct trii_window *window, struct trii_wasm_view *vi
     return TRI_OK;
 }
 
+static bool is_granted(const struct trii_grants *grants, const struct trii_wasm_view *view) {
+    for (size_t g = 0; grants && g < grants->count; g++)
+        if (grants->item[g].view == view)
+            return true;
+    return false;
+}
+
+tri_status trii_window_close_others(struct trii_window *window, uint32_t guest, const struct trii_grants *grants,
+                                    struct tri_error *err) {
+    struct trii_window_open *open = &window->open[guest];
+    tri_status status = TRI_OK;
+    for (uint32_t i = open->count; i-- > 0 && status == TRI_OK;) /* closing moves the last one into the place of this one */
+        if (!is_granted(grants, open->view[i]))
+            status = trii_window_protect(window, open->view[i], guest, TRII_PROT_NONE, err);
+    return status;
+}
+
 tri_status trii_window_protect(struct trii_window *window, struct trii_wasm_view *view, uint32_t guest,
                                enum trii_protection protection, struct tri_error *err) {
+    const enum trii_protection before = open_for(view, guest);
     uint8_t *at = trii_window_bytes(window, view, guest);
+    if (protection == before)
+        return TRI_OK;
+    if (before == TRII_PROT_NONE && window->open[guest].count == TRII_WASM_OPEN_MAX)
+        return trii_fail(err, TRI_LIMIT, "%d regions are open for the guest, and '%s' is one more", TRII_WASM_OPEN_MAX,
+                         view->region.label);
+    mark(window, view, guest, TRII_PROT_READ_WRITE); /* what is true after a failure is not known */
     int failed = window->staged ? trii_sys_protect(at, view->region.mapped_bytes, protection)
                                 : trii_proof_protect(window->arena, at, view->region.mapped_bytes, protection);
     if (failed)
         return trii_fail_errno(err, TRI_ENGINE_FAILED, failed, "'%s' can't be %s in the guest's window",
                                view->region.label, protection == TRII_PROT_NONE ? "closed" : "opened");
+    mark(window, view, guest, protection);
     return TRI_OK;
 }
 
