@@ -231,6 +231,72 @@ static void says_what_is_wrong_and_where(void **state) {
     }
 }
 
+#define TWO_BINDINGS                                                                                                   \
+    "@group(0) @binding(0) var<storage, read> a: array<u32>;\n"                                                      \
+    "@group(0) @binding(1) var<storage, read_write> b: array<u32>;\n"
+#define MAIN "@compute @workgroup_size(64) fn main() { b[0] = a[0] + u.last; }\n"
+
+/* Texts that are made to keep a reader busy, or to lead it past its own arrays. */
+static void hostile_texts_are_read_in_no_time(void **state) {
+    enum { DEPTH = 100000 };
+    struct trii_custom *custom = NULL;
+    char *text = malloc(3 * DEPTH + 1000), *at = text;
+    (void)state;
+    assert_non_null(text);
+    /* 50 members each of a struct of 50 members each of ...: 50^8 if each were looked at */
+    for (int s = 0; s < 20; s++) {
+        at += sprintf(at, "struct S%d {", s);
+        for (int m = 0; m < 50; m++)
+            at += sprintf(at, " m%d: S%d,", m, s + 1);
+        at += sprintf(at, " }\n");
+    }
+    sprintf(at, "struct S20 { last: u32 }\n" TWO_BINDINGS "@group(0) @binding(2) var<storage, read> u: S0;\n" MAIN);
+    assert_ok(open_text(text, "", 2, &custom));
+    trii_custom_close(&custom);
+    /* brackets in brackets, each of which would be looked for to the end */
+    at = text + sprintf(text, TWO_BINDINGS "override o = ");
+    memset(at, '(', DEPTH);
+    at[DEPTH] = '1';
+    memset(at + DEPTH + 1, ')', DEPTH);
+    sprintf(at + 2 * DEPTH + 1, ";\n@compute @workgroup_size(64) fn main() { b[0] = a[0]; }\n");
+    assert_ok(open_text(text, "", 1, &custom));
+    trii_custom_close(&custom);
+    free(text);
+    assert_status(open_text("alias A = B; alias B = A;\n" TWO_BINDINGS
+                            "@group(0) @binding(2) var<uniform> u: A;\n" MAIN, "", 1, &custom), TRI_BAD_SHADER);
+    assert_non_null(strstr(err.message, "s.wgsl:4: a uniform must be a struct"));
+    assert_status(open_text(TWO_BINDINGS MAIN "@group(0) @binding(2) var<uniform", "", 1, &custom), TRI_BAD_SHADER);
+    assert_non_null(strstr(err.message, "s.wgsl:4: a binding without a name"));
+    assert_status(open_text("struct U { @size(70000) a: u32, last: u32 }\n" TWO_BINDINGS
+                            "@group(0) @binding(2) var<uniform> u: U;\n" MAIN, "", 1, &custom), TRI_BAD_SHADER);
+    assert_non_null(strstr(err.message, "at most 65536 bytes"));
+    assert_status(open_text("@group(nan) @binding(0) var<storage, read_write> b: array<u32>;\n"
+                            "@compute @workgroup_size(64) fn main() { b[0] = 1; }\n", "", 1, &custom), TRI_BAD_SHADER);
+}
+
+/* The room for a uniform is that of the members that are written into it, by however many names its struct goes. */
+static void a_uniform_has_room_for_its_members(void **state) {
+    char text[2000], *at = text;
+    struct trii_custom *custom = NULL;
+    struct trii_args args;
+    struct tri_layout layouts[2] = {{.dtype = TRI_DTYPE_U32, .rank = 1, .shape = {4}, .kind = TRI_KIND_TENSOR}};
+    (void)state;
+    at += sprintf(at, "struct U { c: f32, d: vec4f, e: vec4f, last: u32 }\nalias A0 = U;\n");
+    for (int i = 1; i < 15; i++)
+        at += sprintf(at, "alias A%d = A%d;\n", i, i - 1);
+    sprintf(at, TWO_BINDINGS "@group(0) @binding(2) var<uniform> u: A14;\n" MAIN);
+    assert_ok(open_text(text, "", 1, &custom));
+    const struct trii_wgsl *w = custom->inside;
+    assert_int_equal(w->uniform_bytes, 64);
+    assert_ok(trii_args_resolve(&custom->op, NULL, 0, &args, &err));
+    uint8_t *uniform = malloc((size_t)w->uniform_bytes); /* of the size: a sanitizer sees the first byte too far */
+    assert_non_null(uniform);
+    layouts[1] = layouts[0];
+    trii_wgsl_uniform(custom, &args, layouts, uniform);
+    free(uniform);
+    trii_custom_close(&custom);
+}
+
 static void parameters_are_checked(void **state) {
     static const char text[] = "struct P { tint: vec3f } override r: f32; @group(0) @binding(0) var<uniform> p: P;\n"
                                "@group(0) @binding(1) var<storage, read_write> b: array<u32>;\n"
@@ -259,6 +325,8 @@ int main(void) {
         cmocka_unit_test(layouts_are_held_against_types),
         cmocka_unit_test(one_input_more_is_in_place),
         cmocka_unit_test(says_what_is_wrong_and_where),
+        cmocka_unit_test(hostile_texts_are_read_in_no_time),
+        cmocka_unit_test(a_uniform_has_room_for_its_members),
         cmocka_unit_test(parameters_are_checked),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

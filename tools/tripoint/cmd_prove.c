@@ -144,12 +144,16 @@ static tri_status work(struct prove *prove, struct tri_error *err) {
     tri_status status = tri_proof_begin(arena, &params, &prove->proof, err);
     if (status == TRI_OK)
         status = tri_proof_step(prove->proof, "decode", TRI_PROOF_BORDER, err);
+    double begin = cli_now_ms();
     if (status == TRI_OK)
         status = tri_image_decode(prove->image, arena, prove->input, err);
     if (status == TRI_OK)
         status = cli_decode_inputs(&prove->options.inputs, prove->pipeline, arena, err);
+    prove->decode_ms = cli_now_ms() - begin;
+    begin = cli_now_ms();
     if (status == TRI_OK)
         status = tri_pipeline_run(prove->pipeline, NULL, err);
+    prove->run_ms = cli_now_ms() - begin;
     tri_status ended = tri_proof_end(prove->proof, status == TRI_OK ? err : NULL);
     prove->bytes_between = tri_ledger_bytes(arena, TRI_LEDGER_BETWEEN);
     return status == TRI_OK ? ended : status;

@@ -22,6 +22,7 @@ struct prove {
     struct tri_proof *proof;
     tri_handle input;
     uint64_t bytes_between; /* by the ledger */
+    double decode_ms, run_ms; /* with the pages closed */
     bool copied;            /* a copy sits between stages: `culprit` says which */
     struct tri_error culprit;
 };

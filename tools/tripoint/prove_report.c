@@ -220,11 +220,11 @@ int prove_report_json(const struct prove *prove) {
                               (json_int_t)counts.copying, "opened_with_a_neighbour", (json_int_t)counts.unseen, "lost",
                               (json_int_t)counts.lost, "ledger_bytes", (json_int_t)prove->bytes_between);
     json_t *all = json_pack(
-        "{s:s,s:s,s:{s:s,s:i,s:i},s:s,s:o,s:o,s:b,s:s,s:o,s:o,s:o}", "tripoint", tri_version(), "pipeline",
+        "{s:s,s:s,s:{s:s,s:i,s:i},s:s,s:o,s:o,s:b,s:s,s:f,s:f,s:o,s:o,s:o}", "tripoint", tri_version(), "pipeline",
         tri_pipeline_name(prove->pipeline), "input", "path", cli_plain(prove->options.input, input, sizeof input), "width",
         (int)prove->image_info.width, "height", (int)prove->image_info.height, "verdict",
         prove->copied ? "copied" : "no copy seen", "culprit", culprit_json(prove), "counts", count,
-        "system_calls_watched", (int)counts.system_calls_watched, "system_calls_why", counts.system_calls_why, "touches",
-        lines_json(prove), "isolated", isolated_json(prove), "limits", unseen);
+        "system_calls_watched", (int)counts.system_calls_watched, "system_calls_why", counts.system_calls_why, "decode_ms", prove->decode_ms, "run_ms", prove->run_ms,
+        "touches", lines_json(prove), "isolated", isolated_json(prove), "limits", unseen);
     return cli_print_json(all, stdout);
 }

@@ -13,6 +13,8 @@
 
 #define NESTING_MAX 16
 #define NAMED_MAX 256
+#define TYPES_MAX 20000 /* that are looked at in one file: structs in structs in structs would be more than there is time for */
+#define UNIFORM_BYTES_MAX 65536u /* of WebGPU's devices */
 
 struct token {
     const char *at;
@@ -36,6 +38,7 @@ struct reader {
     uint32_t count;
     struct named named[NAMED_MAX];
     size_t named_count;
+    uint32_t *types_left;
     uint32_t binding_attributes[TRII_WGSL_BINDINGS_MAX]; /* what a uniform's struct is found by */
     uint32_t binding_type[TRII_WGSL_BINDINGS_MAX][2];
 };
@@ -107,7 +110,7 @@ static bool is(const struct reader *r, uint32_t i, const char *text) {
 }
 
 static bool same(const struct reader *r, uint32_t a, uint32_t b) {
-    return r->tokens[a].length == r->tokens[b].length && memcmp(r->tokens[a].at, r->tokens[b].at, r->tokens[a].length) == 0;
+    return a < r->count && b < r->count && r->tokens[a].length == r->tokens[b].length && memcmp(r->tokens[a].at, r->tokens[b].at, r->tokens[a].length) == 0;
 }
 
 static void copy_text(const struct reader *r, uint32_t begin, uint32_t end, char *to, size_t bytes) {
@@ -160,7 +163,7 @@ static bool evaluate(const struct reader *r, uint32_t begin, uint32_t end, int n
     char text[64], *rest;
     bool negative = is(r, begin, "-");
     begin += negative;
-    while (begin + 2 < end && is(r, begin, "(") && past_bracket(r, begin) == end) {
+    for (int i = 0; i < NESTING_MAX && begin + 2 < end && is(r, begin, "(") && past_bracket(r, begin) == end; i++) {
         begin++;
         end--;
     }
@@ -175,7 +178,7 @@ static bool evaluate(const struct reader *r, uint32_t begin, uint32_t end, int n
     } else {
         copy_text(r, begin, end, text, sizeof text);
         *out = strtod(text, &rest);
-        if (rest == text || (*rest && (rest[1] || !strchr("uifh", *rest))))
+        if (rest == text || isalpha((unsigned char)text[0]) || (*rest && (rest[1] || !strchr("uifh", *rest))))
             return false;
     }
     if (negative)
@@ -336,8 +339,9 @@ static bool struct_type(const struct reader *r, const struct named *s, int nesti
 }
 
 static bool read_type(const struct reader *r, uint32_t begin, uint32_t end, int nesting, struct trii_wgsl_type *out) {
-    if (begin >= end || nesting > NESTING_MAX)
+    if (begin >= end || nesting > NESTING_MAX || *r->types_left == 0)
         return false;
+    --*r->types_left;
     if (begin + 1 == end && scalar_of(r, begin, out))
         return true;
     if (vector_or_matrix(r, begin, end, out))
@@ -378,6 +382,8 @@ static tri_status read_var(struct reader *r, uint32_t attributes, uint32_t i, ui
     }
     if (!has_attribute(r, attributes, i, "binding"))
         return TRI_OK; /* private or workgroup */
+    if (name >= end)
+        return wrong(r, binding.line, "a binding without a name", "");
     copy_text(r, name, name + 1, binding.name, sizeof binding.name);
     if (!attribute(r, attributes, i, "binding", &number) || number < 0 || number > 1e6)
         return wrong(r, binding.line, "the binding must be a number of ", binding.name);
@@ -537,7 +543,7 @@ static tri_status read_members(struct reader *r, size_t binding) {
     struct trii_wgsl *out = r->out;
     const uint32_t begin = r->binding_type[binding][0], end = r->binding_type[binding][1];
     const struct named *type = begin + 1 == end ? lookup(r, begin) : NULL;
-    while (type && type->what == ALIAS)
+    for (int i = 0; i < NESTING_MAX && type && type->what == ALIAS; i++)
         type = type->begin + 1 == type->end ? lookup(r, type->begin) : NULL;
     if (!type || type->what != STRUCT)
         return wrong(r, out->bindings[binding].line, "a uniform must be a struct, whose members are the parameters: ",
@@ -562,12 +568,15 @@ static tri_status read_members(struct reader *r, size_t binding) {
     if (!understood)
         return wrong(r, out->bindings[binding].line, "Tripoint does not understand the struct of the uniform ",
                      out->bindings[binding].name);
-    trii_align_up(trii_max_u64(out->bindings[binding].type.size, 1), 16, &out->uniform_bytes);
+    if (!trii_align_up(trii_max_u64(size, 1), 16, &out->uniform_bytes) || out->uniform_bytes > UNIFORM_BYTES_MAX)
+        return wrong(r, out->bindings[binding].line, "a uniform has at most 65536 bytes, not ", out->bindings[binding].name);
     return TRI_OK;
 }
 
 static tri_status read_all(struct reader *r) {
     size_t entry = 0;
+    uint32_t types_left = TYPES_MAX;
+    r->types_left = &types_left;
     tri_status status = tokenise(r);
     for (uint32_t i = 0; status == TRI_OK && i < r->count;)
         status = read_declaration(r, i, &i);
