@@ -23,24 +23,10 @@ struct Job {
 @group(0) @binding(6) var<storage, read> image: array<u32>;
 @group(0) @binding(6) var<storage, read> image4: array<vec4u>;
 
-//if split
-fn cell(i: u32) -> f32 {
-    let k = i & 0x1ffffffu;
-    switch (i >> 25u) {
-        case 0u: { return mask0[k]; }
-        case 1u: { return mask1[k]; }
-        case 2u: { return mask2[k]; }
-        default: { return mask3[k]; }
-    }
-}
-//else
-fn cell(i: u32) -> f32 {
-    return mask0[i];
-}
-//end
+//include mask_cell.wgsl
 
 fn cells(row: u32, x: vec4u) -> vec4f {
-    return vec4f(cell(row + x.x), cell(row + x.y), cell(row + x.z), cell(row + x.w));
+    return vec4f(mask_cell(row + x.x), mask_cell(row + x.y), mask_cell(row + x.z), mask_cell(row + x.w));
 }
 
 // v >= 0, cut to an integer. u32(v) saturates, which the CPU driver does one lane at a time; where no dimension reaches
@@ -79,8 +65,8 @@ fn columns(x: u32) -> vec4f {
 fn three(r: Rows, first: u32) -> vec3f {
     let last = job.mask.x - 1u;
     let c = vec3u(first, min(first + 1u, last), min(first + 2u, last));
-    let a = vec3f(cell(r.above + c.x), cell(r.above + c.y), cell(r.above + c.z));
-    let b = vec3f(cell(r.below + c.x), cell(r.below + c.y), cell(r.below + c.z));
+    let a = vec3f(mask_cell(r.above + c.x), mask_cell(r.above + c.y), mask_cell(r.above + c.z));
+    let b = vec3f(mask_cell(r.below + c.x), mask_cell(r.below + c.y), mask_cell(r.below + c.z));
     return a + (b - a) * r.weight;
 }
 

@@ -30,35 +30,8 @@ struct Job {
 //include pixels.wgsl
 //include places.wgsl
 
-//if split
-fn word(i: u32) -> u32 {
-    let k = i & 0x1ffffffu;
-    switch (i >> 25u) {
-        case 0u: { return image0[k]; }
-        case 1u: { return image1[k]; }
-        case 2u: { return image2[k]; }
-        default: { return image3[k]; }
-    }
-}
-
-fn cell_at(i: u32) -> vec4f {
-    let k = i & 0x7fffffu;
-    switch (i >> 23u) {
-        case 0u: { return cells0[k]; }
-        case 1u: { return cells1[k]; }
-        case 2u: { return cells2[k]; }
-        default: { return cells3[k]; }
-    }
-}
-//else
-fn word(i: u32) -> u32 {
-    return image0[i];
-}
-
-fn cell_at(i: u32) -> vec4f {
-    return cells0[i];
-}
-//end
+//include word.wgsl
+//include cell_at.wgsl
 
 fn premultiplied(i: u32) -> vec4f {
     let p = unpacked(word(i));
@@ -113,9 +86,9 @@ fn across(@builtin(global_invocation_id) id: vec3u) {
     }
     let at = job.origin + id.xy;
     let row = at.y * job.cells.x;
-    var sum = cell_at(row + at.x) * weight(0u);
+    var sum = cell(row + at.x) * weight(0u);
     for (var i = 1u; i <= job.radius; i++) {
-        sum += (cell_at(row + earlier(at.x, i)) + cell_at(row + later(at.x, i, job.cells.x))) * weight(i);
+        sum += (cell(row + earlier(at.x, i)) + cell(row + later(at.x, i, job.cells.x))) * weight(i);
     }
     made[job.base / 4u + id.y * job.pitch + id.x] = sum;
 }
@@ -135,11 +108,11 @@ fn across_fine(@builtin(global_invocation_id) id: vec3u) {
 }
 
 fn convolved_down(at: vec2u) -> vec4f {
-    var sum = cell_at(at.y * job.cells.x + at.x) * weight(0u);
+    var sum = cell(at.y * job.cells.x + at.x) * weight(0u);
     for (var i = 1u; i <= job.radius; i++) {
         let above = earlier(at.y, i) * job.cells.x + at.x;
         let below = later(at.y, i, job.cells.y) * job.cells.x + at.x;
-        sum += (cell_at(above) + cell_at(below)) * weight(i);
+        sum += (cell(above) + cell(below)) * weight(i);
     }
     return sum;
 }
@@ -165,14 +138,6 @@ fn sample(@builtin(global_invocation_id) id: vec3u) {
     if (outside(id)) {
         return;
     }
-    let last = job.cells - 1u;
-    let at = clamp((vec2f(job.origin + id.xy) + 0.5) * job.share - 0.5, vec2f(0.0), vec2f(last));
-    let lower = cut_place(at);
-    let upper = min(lower + 1u, last);
-    let part = at - floor(at);
-    let above = lower.y * job.cells.x;
-    let below = upper.y * job.cells.x;
-    let left = lerp(cell_at(above + lower.x), cell_at(below + lower.x), part.y);
-    let right = lerp(cell_at(above + upper.x), cell_at(below + upper.x), part.y);
-    pixels[job.base + id.y * job.pitch + id.x] = finished(lerp(left, right, part.x));
+    let v = cell_at(job.origin + id.xy, vec2f(job.share), job.cells);
+    pixels[job.base + id.y * job.pitch + id.x] = finished(v);
 }

@@ -20,21 +20,7 @@ struct Job {
 
 //include tile.wgsl
 
-//if split
-fn word(i: u32) -> u32 {
-    let k = i & 0x1ffffffu;
-    switch (i >> 25u) {
-        case 0u: { return image0[k]; }
-        case 1u: { return image1[k]; }
-        case 2u: { return image2[k]; }
-        default: { return image3[k]; }
-    }
-}
-//else
-fn word(i: u32) -> u32 {
-    return image0[i];
-}
-//end
+//include word.wgsl
 
 // By bits, because WGSL leaves rounding and subnormal halves open.
 fn float_of(half: u32) -> f32 {

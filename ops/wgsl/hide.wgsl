@@ -37,21 +37,7 @@ struct Area {
 
 //include pixels.wgsl
 
-//if split
-fn word(i: u32) -> u32 {
-    let k = i & 0x1ffffffu;
-    switch (i >> 25u) {
-        case 0u: { return image0[k]; }
-        case 1u: { return image1[k]; }
-        case 2u: { return image2[k]; }
-        default: { return image3[k]; }
-    }
-}
-//else
-fn word(i: u32) -> u32 {
-    return image0[i];
-}
-//end
+//include word.wgsl
 
 fn nearest(v: vec2f) -> vec2i {
     return vec2i(floor(clamp(v + 0.5, vec2f(-1048576.0), vec2f(1048576.0))));

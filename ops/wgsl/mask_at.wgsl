@@ -1,20 +1,6 @@
 // A mask of another size at a pixel (//include mask_at.wgsl, after places.wgsl and bounded.wgsl): mask0 ... mask3 and the
 // job's mask and scale are there.
-//if split
-fn cell(i: u32) -> f32 {
-    let k = i & 0x1ffffffu;
-    switch (i >> 25u) {
-        case 0u: { return mask0[k]; }
-        case 1u: { return mask1[k]; }
-        case 2u: { return mask2[k]; }
-        default: { return mask3[k]; }
-    }
-}
-//else
-fn cell(i: u32) -> f32 {
-    return mask0[i];
-}
-//end
+//include mask_cell.wgsl
 
 fn between(a: f32, b: f32, t: f32) -> f32 {
     return a + (b - a) * t;
@@ -28,7 +14,7 @@ fn mask_at(pixel: vec2u) -> f32 {
     let part = at - floor(at);
     let above = lower.y * job.mask.x;
     let below = upper.y * job.mask.x;
-    let left = between(cell(above + lower.x), cell(below + lower.x), part.y);
-    let right = between(cell(above + upper.x), cell(below + upper.x), part.y);
+    let left = between(mask_cell(above + lower.x), mask_cell(below + lower.x), part.y);
+    let right = between(mask_cell(above + upper.x), mask_cell(below + upper.x), part.y);
     return bounded(between(left, right, part.x));
 }

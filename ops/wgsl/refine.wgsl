@@ -35,35 +35,8 @@ struct Job {
 //include places.wgsl
 //include bounded.wgsl
 
-//if split
-fn word(i: u32) -> u32 {
-    let k = i & 0x1ffffffu;
-    switch (i >> 25u) {
-        case 0u: { return image0[k]; }
-        case 1u: { return image1[k]; }
-        case 2u: { return image2[k]; }
-        default: { return image3[k]; }
-    }
-}
-
-fn cell(i: u32) -> vec4f {
-    let k = i & 0x7fffffu;
-    switch (i >> 23u) {
-        case 0u: { return cells0[k]; }
-        case 1u: { return cells1[k]; }
-        case 2u: { return cells2[k]; }
-        default: { return cells3[k]; }
-    }
-}
-//else
-fn word(i: u32) -> u32 {
-    return image0[i];
-}
-
-fn cell(i: u32) -> vec4f {
-    return cells0[i];
-}
-//end
+//include word.wgsl
+//include cell_at.wgsl
 
 fn outside(id: vec3u) -> bool {
     return id.x >= job.extent.x || id.y >= job.extent.y;
@@ -176,16 +149,7 @@ fn apply(@builtin(global_invocation_id) id: vec3u) {
     if (outside(id)) {
         return;
     }
-    let last = job.mask - 1u;
-    let at = clamp((vec2f(job.origin + id.xy) + 0.5) * job.inverse - 0.5, vec2f(0.0), vec2f(last));
-    let lower = cut_place(at);
-    let upper = min(lower + 1u, last);
-    let part = at - floor(at);
-    let above = lower.y * job.mask.x;
-    let below = upper.y * job.mask.x;
-    let left = lerp(cell(above + lower.x), cell(below + lower.x), part.y);
-    let right = lerp(cell(above + upper.x), cell(below + upper.x), part.y);
-    let a = lerp(left, right, part.x);
+    let a = cell_at(job.origin + id.xy, job.inverse, job.mask);
     let i = job.base + id.y * job.pitch + id.x;
     let colour = unpacked(image[i]);
     let q = (a.x * colour.r + a.y * colour.g + a.z * colour.b) * (1.0 / 255.0) + a.w;

@@ -25,42 +25,17 @@ struct Job {
 @group(0) @binding(3) var<storage, read> image1: array<u32>;
 @group(0) @binding(4) var<storage, read> image2: array<u32>;
 @group(0) @binding(5) var<storage, read> image3: array<u32>;
-@group(0) @binding(2) var<storage, read> sums0: array<vec4f>;
-@group(0) @binding(3) var<storage, read> sums1: array<vec4f>;
-@group(0) @binding(4) var<storage, read> sums2: array<vec4f>;
-@group(0) @binding(5) var<storage, read> sums3: array<vec4f>;
+@group(0) @binding(2) var<storage, read> cells0: array<vec4f>;
+@group(0) @binding(3) var<storage, read> cells1: array<vec4f>;
+@group(0) @binding(4) var<storage, read> cells2: array<vec4f>;
+@group(0) @binding(5) var<storage, read> cells3: array<vec4f>;
 // lanczos: first source position and count of each output position, then the weights.
 @group(0) @binding(6) var<storage, read> table: array<u32>;
 
 //include pixels.wgsl
 
-//if split
-fn word(i: u32) -> u32 {
-    let k = i & 0x1ffffffu;
-    switch (i >> 25u) {
-        case 0u: { return image0[k]; }
-        case 1u: { return image1[k]; }
-        case 2u: { return image2[k]; }
-        default: { return image3[k]; }
-    }
-}
-fn sum_at(i: u32) -> vec4f {
-    let k = i & 0x7fffffu;
-    switch (i >> 23u) {
-        case 0u: { return sums0[k]; }
-        case 1u: { return sums1[k]; }
-        case 2u: { return sums2[k]; }
-        default: { return sums3[k]; }
-    }
-}
-//else
-fn word(i: u32) -> u32 {
-    return image0[i];
-}
-fn sum_at(i: u32) -> vec4f {
-    return sums0[i];
-}
-//end
+//include word.wgsl
+//include cell.wgsl
 
 fn pixel(x: u32, y: u32) -> vec4f {
     return unpacked(word(y * job.source.x + x));
@@ -185,7 +160,7 @@ fn down(@builtin(global_invocation_id) id: vec3u) {
     let weights = 2u * job.box.y + at.y * job.taps;
     var sum = vec4f(0.0);
     for (var k = 0u; k < count; k++) {
-        sum += sum_at((first + k) * job.box.x + at.x) * bitcast<f32>(table[weights + k]);
+        sum += cell((first + k) * job.box.x + at.x) * bitcast<f32>(table[weights + k]);
     }
     resized[place(id)] = packed(rounded(clamp(sum, vec4f(0.0), vec4f(255.0))));
 }

@@ -21,21 +21,7 @@ struct Job {
 @group(0) @binding(4) var<storage, read> image2: array<u32>;
 @group(0) @binding(5) var<storage, read> image3: array<u32>;
 
-//if split
-fn word(i: u32) -> u32 {
-    let k = i & 0x1ffffffu;
-    switch (i >> 25u) {
-        case 0u: { return image0[k]; }
-        case 1u: { return image1[k]; }
-        case 2u: { return image2[k]; }
-        default: { return image3[k]; }
-    }
-}
-//else
-fn word(i: u32) -> u32 {
-    return image0[i];
-}
-//end
+//include word.wgsl
 
 // The input pixel of an output pixel: its number, or ~0 where it is `fill`.
 fn source_of(x: u32, y: u32) -> u32 {

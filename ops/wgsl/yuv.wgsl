@@ -18,29 +18,15 @@ struct Job {
 
 @group(0) @binding(0) var<uniform> job: Job;
 @group(0) @binding(1) var<storage, read_write> made: array<u32>;
-@group(0) @binding(2) var<storage, read> read0: array<u32>;
-@group(0) @binding(3) var<storage, read> read1: array<u32>;
-@group(0) @binding(4) var<storage, read> read2: array<u32>;
-@group(0) @binding(5) var<storage, read> read3: array<u32>;
+@group(0) @binding(2) var<storage, read> image0: array<u32>;
+@group(0) @binding(3) var<storage, read> image1: array<u32>;
+@group(0) @binding(4) var<storage, read> image2: array<u32>;
+@group(0) @binding(5) var<storage, read> image3: array<u32>;
 
 //include pixels.wgsl
 //include tile.wgsl
 
-//if split
-fn word(i: u32) -> u32 {
-    let k = i & 0x1ffffffu;
-    switch (i >> 25u) {
-        case 0u: { return read0[k]; }
-        case 1u: { return read1[k]; }
-        case 2u: { return read2[k]; }
-        default: { return read3[k]; }
-    }
-}
-//else
-fn word(i: u32) -> u32 {
-    return read0[i];
-}
-//end
+//include word.wgsl
 
 fn pixel(i: u32) -> vec4f {
     return unpacked(word(i));
