@@ -13,9 +13,18 @@
  * operation can; otherwise a region of the pipeline's own gets fresh pages behind it, and a
  * caller's handle is an error that says so.
  *
+ * An input may be given up ("keep": false): a stage that is the last to read it and works in place then replaces it, even
+ * when its output has another name; input and output are one handle. Fill the input again before the next run. After a run
+ * that failed there it may be poisoned: tri_sync_reset() before filling it.
+ *
  * Memory that a pipeline makes for itself is shared by names whose values are never needed at the same time: one region
  * of the arena, with one word and one lock, holds one layout after another. Inputs are never shared, results never lost,
  * and a caller's handle is never shared at all. "alias": false in the text, or tri_pipeline_set_alias(), keeps names apart.
+ *
+ * A stage of a pipeline may leave open who runs it: "auto", or a list of engines. Planning then measures the engines that
+ * are there on this machine, with these shapes, over the pipeline's own memory and before anything is put into it, and
+ * keeps what it found in the user's cache: the next time nothing is measured. tri_pipeline_set_placement() says what is
+ * wanted, tri_plan_placement() and tri_plan_candidate() tell what was found.
  *
  * Ownership: objects belong to who created them; destroy plans and pipelines before their runtime.
  * Threads:   a plan or pipeline runs one frame at a time; different plans may run at once.
@@ -121,6 +130,33 @@ TRI_API bool tri_plan_report(const struct tri_plan *plan, size_t index, struct t
 /** Instead of a stage's number: none. */
 #define TRI_STAGE_NONE SIZE_MAX
 
+/** What "fast" means where a stage's engine is chosen by measuring. */
+enum tri_prefer {
+    TRI_PREFER_LATENCY = 0,   /**< one frame, from its first stage to its last */
+    TRI_PREFER_THROUGHPUT = 1 /**< frames a second, several in flight */
+};
+
+/** How engines were chosen. */
+struct tri_plan_placement {
+    enum tri_prefer prefer;
+    uint32_t slots;          /**< frames in flight it was measured with */
+    uint64_t frame_ns;       /**< what a frame takes as chosen (of several in flight: time a frame); 0: nothing to compare */
+    uint32_t measured;       /**< assignments that were measured as whole frames */
+    uint32_t possible;       /**< assignments there are of engines that are available */
+    uint64_t measuring_ns;   /**< how long measuring took, engines' start included; in this process, or when it was cached */
+    bool cached;             /**< an earlier process measured it */
+};
+
+/** An engine that might run a stage. */
+struct tri_plan_candidate {
+    enum tri_technology technology;
+    uint32_t threads;        /**< webnn: with so many inference threads; 0: as the engine is opened for all */
+    bool chosen;
+    uint64_t frame_ns;       /**< the best whole frame that was measured with it; 0: none was */
+    uint64_t stage_ns;       /**< this stage's part of that frame */
+    const char *dropped;     /**< why it can't be; NULL: it could */
+};
+
 /** How much of each there is. */
 struct tri_plan_info {
     size_t stage_count, value_count, block_count;
@@ -146,6 +182,7 @@ struct tri_plan_value {
     size_t made_by;          /**< a stage; TRI_STAGE_NONE: it is there before the first */
     size_t last_read_by;     /**< a stage; TRI_STAGE_NONE: none reads it */
     bool is_input, is_result; /**< a pipeline's: filled before the first stage; read after the last */
+    bool given_up;            /**< an input that may be overwritten ("keep": false) */
 };
 
 struct tri_plan_operand {
@@ -179,6 +216,10 @@ TRI_API bool tri_plan_info(const struct tri_plan *plan, struct tri_plan_info *ou
 TRI_API bool tri_plan_stage(const struct tri_plan *plan, size_t index, struct tri_plan_stage *out);
 TRI_API bool tri_plan_value(const struct tri_plan *plan, size_t index, struct tri_plan_value *out);
 TRI_API bool tri_plan_block(const struct tri_plan *plan, size_t index, struct tri_plan_block *out);
+/** False when the text names the engine of every stage. */
+TRI_API bool tri_plan_placement(const struct tri_plan *plan, struct tri_plan_placement *out);
+/** The candidates of a stage in their order; false past the last, and for a stage whose engine the text names. */
+TRI_API bool tri_plan_candidate(const struct tri_plan *plan, size_t stage, size_t index, struct tri_plan_candidate *out);
 
 /** Plan, run, destroy in one call (the `executeZeroCopy` of the asked interface). A copy between stages is
  * TRI_COPY_REFUSED. */
@@ -223,11 +264,34 @@ TRI_API TRI_MUST_USE tri_status tri_pipeline_set(struct tri_pipeline *pipeline, 
                                                  struct tri_error *err);
 /** Whether names may share memory (they may unless the text says "alias": false). Another answer than before unplans. */
 TRI_API void tri_pipeline_set_alias(struct tri_pipeline *pipeline, bool alias);
+/** What is told while placement is measured. */
+struct tri_placement_progress {
+    uint32_t done, of; /**< assignments measured; `of` may grow */
+    double seconds;    /**< since it began */
+};
+
+/** How engines are chosen for stages that leave them open. */
+struct tri_placement_params {
+    size_t struct_bytes;       /**< sizeof(struct tri_placement_params) */
+    enum tri_prefer prefer;
+    uint32_t slots;            /**< throughput: frames in flight; 0: as tri_frames_slots() says */
+    bool measure;              /**< don't look into the cache: measure (once in this process) and store anew */
+    bool require_zero_copy;    /**< an engine that copies between stages is no candidate */
+    uint64_t budget_ns;        /**< repeating measurements ends after so long; 0: 1 s. Each assignment is measured once */
+    struct tri_cancel *cancel; /**< may be NULL; planning then fails with TRI_CANCELLED */
+    void (*progress)(void *user, const struct tri_placement_progress *progress); /**< may be NULL */
+    void *user;
+};
+/** Before tri_pipeline_plan(); later it unplans. NULL: the defaults. */
+TRI_API TRI_MUST_USE tri_status tri_pipeline_set_placement(struct tri_pipeline *pipeline,
+                                                           const struct tri_placement_params *params,
+                                                           struct tri_error *err);
 /** States what will be put into an input of the pipeline. Before tri_pipeline_plan(); later it unplans. */
 TRI_API TRI_MUST_USE tri_status tri_pipeline_set_input(struct tri_pipeline *pipeline, const char *region,
                                                        const struct tri_layout *layout, struct tri_error *err);
 /** Works out every layout and allocates the regions. Needs no engine, so decoding can begin meanwhile; only a model file
- * whose outputs nothing states makes it wait for webnn. */
+ * whose outputs nothing states makes it wait for webnn, and stages that leave their engine open are measured when the cache
+ * does not know them. */
 TRI_API TRI_MUST_USE tri_status tri_pipeline_plan(struct tri_pipeline *pipeline, struct tri_error *err);
 /** Prepares every stage, engines side by side. tri_pipeline_run() does it when it has not been done. */
 TRI_API TRI_MUST_USE tri_status tri_pipeline_prepare(struct tri_pipeline *pipeline, struct tri_error *err);

@@ -154,6 +154,13 @@ static tri_status bring_in(struct trii_stream *stream, struct trii_slot *slot, c
     return status;
 }
 
+/* An input that was given up may have been what a stage failed on: the next frame replaces all of it. */
+static void forgive_input(struct trii_stream *stream, const struct trii_lane *lane) {
+    struct tri_region_info info;
+    if (tri_region_info(stream->arena, lane->input, &info, NULL) == TRI_OK)
+        (void)!tri_sync_reset(tri_arena_sync(stream->arena), info.index, NULL);
+}
+
 tri_status trii_slot_work(struct trii_stream *stream, struct trii_slot *slot, struct tri_error *err) {
     const struct tri_run_params run = {.struct_bytes = sizeof run,
                                        .require_zero_copy = stream->params.require_zero_copy};
@@ -162,5 +169,7 @@ tri_status trii_slot_work(struct trii_stream *stream, struct trii_slot *slot, st
         status = tri_pipeline_run(slot->lane->pipeline, &run, err);
     if (status == TRI_OK && slot->out)
         status = tri_plan_run(slot->out, &run, err);
+    if (status != TRI_OK)
+        forgive_input(stream, slot->lane);
     return status;
 }

@@ -108,6 +108,8 @@ static void share(struct trii_flow *flow, struct turn *turns, struct busy *block
     qsort(turns, flow->slot_count, sizeof *turns, by_size);
     flow->block_count = 0;
     for (size_t i = 0; i < flow->slot_count; i++) {
+        if (flow->slots[turns[i].slot].over != TRII_FLOW_NONE)
+            continue;
         uint32_t block = find_room(flow, &turns[i], blocks, closed);
         if (block == TRII_FLOW_NONE) {
             block = (uint32_t)flow->block_count++;
@@ -119,6 +121,9 @@ static void share(struct trii_flow *flow, struct turn *turns, struct busy *block
             blocks[block].in[w] |= turns[i].busy.in[w];
         flow->slots[turns[i].slot].block = block;
     }
+    for (size_t s = 0; s < flow->slot_count; s++)
+        if (flow->slots[s].over != TRII_FLOW_NONE)
+            flow->slots[s].block = flow->slots[flow->slots[s].over].block;
     number_blocks(flow, fresh);
 }
 
@@ -134,6 +139,7 @@ tri_status trii_flow_share(struct trii_flow *flow, struct tri_error *err) {
         flow->blocks = list;
         list = NULL;
         find_last_readers(flow);
+        trii_flow_offer(flow);
         share(flow, turns, blocks, closed, fresh);
     } else {
         status = trii_fail(err, TRI_NO_MEMORY, "no memory to plan %zu regions", flow->slot_count);
@@ -167,6 +173,8 @@ uint32_t trii_flow_block_of(const struct trii_flow *flow, uint32_t value) {
 }
 
 bool trii_flow_survives(const struct trii_flow *flow, uint32_t value) {
+    if (flow->values[value].stage == TRII_FLOW_NONE) /* where an input is put must be known, given up or not */
+        return true;
     for (uint32_t v = value + 1; v < flow->value_count; v++) /* values stand in the order in which they are made */
         if (trii_flow_block_of(flow, v) == trii_flow_block_of(flow, value))
             return false;

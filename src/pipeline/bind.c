@@ -249,8 +249,8 @@ static tri_status bind_outputs(struct trii_flow *flow, uint32_t index, struct tr
     return TRI_OK;
 }
 
-static tri_status check_operation(const struct trii_flow *flow, const struct trii_flow_stage *stage,
-                                  struct tri_error *err) {
+static tri_status check_technology(const struct trii_flow *flow, const struct trii_flow_stage *stage,
+                                   enum tri_technology technology, struct tri_error *err) {
     const struct tri_operation_info *info = &stage->op->info;
     const char *known[TRI_TECHNOLOGY_COUNT];
     size_t count = 0;
@@ -258,11 +258,19 @@ static tri_status check_operation(const struct trii_flow *flow, const struct tri
     for (unsigned t = 0; t < TRI_TECHNOLOGY_COUNT; t++)
         if (info->technologies & (1u << t))
             known[count++] = tri_technology_name((enum tri_technology)t);
-    if ((unsigned)stage->technology < TRI_TECHNOLOGY_COUNT && (info->technologies & (1u << stage->technology)))
+    if ((unsigned)technology < TRI_TECHNOLOGY_COUNT && (info->technologies & (1u << technology)))
         return TRI_OK;
     return trii_flow_fail(flow, stage, err, TRI_BAD_PIPELINE, "%s does not have the operation %s; technologies that do: %s",
-                          tri_technology_name(stage->technology), info->name,
+                          tri_technology_name(technology), info->name,
                           trii_words_known(list, NULL, known, count) + sizeof "known: " - 1);
+}
+
+static tri_status check_operation(const struct trii_flow *flow, const struct trii_flow_stage *stage,
+                                  struct tri_error *err) {
+    tri_status status = check_technology(flow, stage, stage->technology, err);
+    for (size_t c = 0; status == TRI_OK && c < stage->candidate_count; c++)
+        status = check_technology(flow, stage, stage->candidates[c], err);
+    return status;
 }
 
 tri_status trii_flow_bind(struct trii_flow *flow, struct tri_error *err) {

@@ -29,6 +29,7 @@ struct trii_flow_region {
     bool output;              /* what it holds at the end is a result of the pipeline */
     bool input;               /* holds a value before the first stage, whose layout is `layout` */
     bool bindable;            /* an input that an operand may be bound to by kind */
+    bool given_up;            /* an input whose bytes may be overwritten by a stage that works in place */
     bool known;               /* inputs: the whole layout is known, not just its kind */
     struct tri_layout layout;
     bool stated;              /* the first value that a stage writes must have layout `statement` */
@@ -42,7 +43,9 @@ struct trii_flow_region {
 struct trii_flow_stage {
     char name[TRI_LABEL_BYTES];
     struct trii_spot spot;
-    enum tri_technology technology;
+    enum tri_technology technology; /* of several candidates: the first, until placement has chosen */
+    enum tri_technology candidates[TRI_TECHNOLOGY_COUNT]; /* in the order of preference among equals */
+    size_t candidate_count; /* 0: the text names one engine, and that is it */
     const struct trii_op *op;
     struct trii_custom *custom; /* what `op` is part of, owned; NULL: a built-in operation */
     struct tri_param params[TRII_OP_PARAMS_MAX]; /* as given; names and texts are owned */
@@ -53,6 +56,7 @@ struct trii_flow_stage {
     uint32_t in[TRII_OP_OPERANDS_MAX], out[TRII_OP_OPERANDS_MAX]; /* bound: values, in the operation's order */
     bool in_place;
     bool isolate; /* it names a file, which runs in a worker process */
+    bool offered; /* inferred: it is in place because its input was given up, under another name */
 };
 
 struct trii_flow_value {
@@ -69,6 +73,7 @@ struct trii_flow_slot {
     uint32_t region;
     uint64_t bytes; /* inferred: the most that any of its values needs */
     uint32_t block; /* inferred */
+    uint32_t over;  /* inferred: the slot whose bytes it replaces in place, TRII_FLOW_NONE: its own */
 };
 
 /* Memory: one slot, or several of the planner's own that take turns. */
@@ -111,6 +116,8 @@ tri_status trii_flow_bind(struct trii_flow *flow, struct tri_error *err);
 tri_status trii_flow_infer(struct trii_flow *flow, struct tri_error *err);
 /* Its last step: which slots share memory (alias.c). */
 tri_status trii_flow_share(struct trii_flow *flow, struct tri_error *err);
+/* Part of it: stages that work in place on inputs that were given up (offer.c). */
+void trii_flow_offer(struct trii_flow *flow);
 /* "a+b": the names whose slots lie in a block. Writes into `text` and returns it. */
 char *trii_flow_label(const struct trii_flow *flow, uint32_t block, char *text, size_t text_bytes);
 /* The block in which a value lies. */

@@ -91,7 +91,7 @@ static tri_status read_count(struct trii_json *json, const json_t *value, uint64
 /* ---- inputs, regions, outputs ---- */
 
 static tri_status read_input(struct trii_json *json, struct trii_form *form, const char *name, const json_t *object) {
-    static const char *const keys[] = {"kind", "dtype", "channels"};
+    static const char *const keys[] = {"kind", "dtype", "channels", "keep"};
     struct trii_form_input *input = &form->inputs[form->input_count];
     const json_t *value;
     uint32_t region;
@@ -124,6 +124,12 @@ static tri_status read_input(struct trii_json *json, struct trii_form *form, con
         trii_json_leave(json);
     }
     struct trii_flow_region *r = &form->flow.regions[region];
+    if (status == TRI_OK && (value = trii_json_enter_optional(json, object, "keep")) != NULL) {
+        if (!json_is_boolean(value))
+            status = trii_json_wrong(json, "expected true or false, not %s", trii_json_type(value));
+        r->given_up = json_is_false(value);
+        trii_json_leave(json);
+    }
     r->input = r->bindable = true;
     r->layout.kind = input->kind;
     form->input_count++;
@@ -268,15 +274,59 @@ static tri_status read_outputs(struct trii_json *json, struct trii_form *form, c
 
 /* ---- stages ---- */
 
-static tri_status read_technology(struct trii_json *json, const json_t *value, enum tri_technology *out) {
-    const char *known[TRI_TECHNOLOGY_COUNT];
+static const char automatic[] = "auto";
+
+static tri_status read_one_technology(struct trii_json *json, const json_t *value, bool in_list,
+                                      enum tri_technology *out) {
+    const char *known[TRI_TECHNOLOGY_COUNT + 1];
     char list[TRII_WORDS_BYTES];
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++)
         known[t] = tri_technology_name((enum tri_technology)t);
+    known[TRI_TECHNOLOGY_COUNT] = automatic;
     const char *name = json_is_string(value) ? json_string_value(value) : NULL;
     if (!name || !tri_technology_from_name(name, out))
-        return trii_json_wrong(json, "not a technology; %s", trii_words_known(list, name, known, COUNT(known)));
+        return trii_json_wrong(json, "not a technology; %s",
+                               trii_words_known(list, name, known, COUNT(known) - (in_list ? 1 : 0)));
     return TRI_OK;
+}
+
+/* A list of candidates. */
+static tri_status read_candidates(struct trii_json *json, const json_t *array, struct trii_flow_stage *stage) {
+    if (json_array_size(array) == 0)
+        return trii_json_wrong(json, "an empty list; name the engines that may run the stage, or say \"auto\"");
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        enum tri_technology technology;
+        trii_json_enter_index(json, i);
+        tri_status status = read_one_technology(json, json_array_get(array, i), true, &technology);
+        for (size_t c = 0; status == TRI_OK && c < stage->candidate_count; c++)
+            if (stage->candidates[c] == technology)
+                status = trii_json_wrong(json, "\"%s\" is there twice", tri_technology_name(technology));
+        if (status != TRI_OK)
+            return status;
+        trii_json_leave(json);
+        stage->candidates[stage->candidate_count++] = technology;
+    }
+    stage->technology = stage->candidates[0];
+    return TRI_OK;
+}
+
+static bool is_automatic(const json_t *value) {
+    return json_is_string(value) && strcmp(json_string_value(value), automatic) == 0;
+}
+
+static tri_status read_technology(struct trii_json *json, const json_t *value, struct trii_flow_stage *stage) {
+    if (json_is_array(value))
+        return read_candidates(json, value, stage);
+    return is_automatic(value) ? TRI_OK : read_one_technology(json, value, false, &stage->technology);
+}
+
+/* Every engine that has the operation. */
+static void add_all_candidates(struct trii_flow_stage *stage) {
+    for (unsigned t = 0; t < TRI_TECHNOLOGY_COUNT; t++)
+        if (stage->op->info.technologies & (1u << t))
+            stage->candidates[stage->candidate_count++] = (enum tri_technology)t;
+    if (stage->candidate_count)
+        stage->technology = stage->candidates[0];
 }
 
 /* An operation that is a file beside the pipeline. */
@@ -526,8 +576,9 @@ static tri_status read_head(struct trii_json *json, struct trii_form *form, cons
     tri_status status;
     const json_t *value = trii_json_enter_optional(json, object, "technology");
     if (!value)
-        return trii_json_wrong(json, "the key \"technology\" is missing: host, wasm, webgpu or webnn");
-    status = read_technology(json, value, &stage->technology);
+        return trii_json_wrong(json, "the key \"technology\" is missing: host, wasm, webgpu, webnn or auto");
+    const bool all = is_automatic(value);
+    status = read_technology(json, value, stage);
     trii_json_leave(json);
     if (status != TRI_OK)
         return status;
@@ -538,6 +589,8 @@ static tri_status read_head(struct trii_json *json, struct trii_form *form, cons
     trii_json_leave(json);
     if (status != TRI_OK)
         return status;
+    if (all)
+        add_all_candidates(stage);
     value = trii_json_enter_optional(json, object, "name");
     if (value) {
         const char *name = "";

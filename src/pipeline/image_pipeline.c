@@ -113,6 +113,14 @@ static tri_status pixels_out(struct tri_image_pipeline *image, uint8_t *result, 
     return tri_host_view_end(arena, &view, err);
 }
 
+/* An input that was given up may have been what a stage failed on: the next pixels replace all of it. */
+static void forgive_input(const struct tri_image_pipeline *image) {
+    struct tri_arena *arena = tri_runtime_arena(image->runtime);
+    struct tri_region_info info;
+    if (tri_region_info(arena, image->input, &info, NULL) == TRI_OK)
+        (void)!tri_sync_reset(tri_arena_sync(arena), info.index, NULL);
+}
+
 tri_status tri_image_pipeline_process(struct tri_image_pipeline *image, const uint8_t *pixels, uint32_t width,
                                       uint32_t height, uint8_t *result, struct tri_error *err) {
     tri_status status = TRI_OK;
@@ -126,7 +134,10 @@ tri_status tri_image_pipeline_process(struct tri_image_pipeline *image, const ui
         status = plan_for(image, width, height, err);
     if (status == TRI_OK)
         status = pixels_in(image, pixels, err);
-    if (status == TRI_OK)
+    if (status == TRI_OK) {
         status = tri_pipeline_run(image->pipeline, NULL, err);
+        if (status != TRI_OK)
+            forgive_input(image);
+    }
     return status == TRI_OK ? pixels_out(image, result, err) : status;
 }

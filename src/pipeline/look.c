@@ -1,4 +1,5 @@
 /* What a plan looks like from outside: copies of its numbers, names that live as long as it does. */
+#include "pipeline/place.h"
 #include "pipeline/plan.h"
 
 #include "base/status.h"
@@ -75,6 +76,7 @@ bool tri_plan_value(const struct tri_plan *plan, size_t index, struct tri_plan_v
                                    .made_by = number(value->stage),
                                    .last_read_by = number(value->last),
                                    .is_input = value->stage == TRII_FLOW_NONE,
+                                   .given_up = value->stage == TRII_FLOW_NONE && region->given_up,
                                    .is_result = region->output && region->value == index};
     return true;
 }
@@ -88,5 +90,27 @@ bool tri_plan_block(const struct tri_plan *plan, size_t index, struct tri_plan_b
                                    .size_bytes = flow->blocks[index].bytes,
                                    .callers = !region->owned};
     trii_flow_label(flow, (uint32_t)index, out->label, sizeof out->label);
+    return true;
+}
+
+bool tri_plan_placement(const struct tri_plan *plan, struct tri_plan_placement *out) {
+    if (!plan || !out || !plan->placement)
+        return false;
+    *out = plan->placement->info;
+    return true;
+}
+
+bool tri_plan_candidate(const struct tri_plan *plan, size_t stage, size_t index, struct tri_plan_candidate *out) {
+    if (!plan || !out || !plan->placement || stage >= plan->count || !plan->flow->stages[stage].candidate_count ||
+        index >= plan->placement->choice.stages[stage].count)
+        return false;
+    const struct trii_choice_stage *from = &plan->placement->choice.stages[stage];
+    const struct trii_candidate *candidate = &from->list[index];
+    *out = (struct tri_plan_candidate){.technology = candidate->technology,
+                                       .threads = candidate->threads,
+                                       .chosen = from->chosen == index,
+                                       .frame_ns = candidate->frame_ns,
+                                       .stage_ns = candidate->stage_ns,
+                                       .dropped = candidate->dropped == TRI_OK ? NULL : candidate->why};
     return true;
 }

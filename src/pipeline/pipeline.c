@@ -12,8 +12,11 @@
 #include "pipeline/find.h"
 #include "pipeline/form.h"
 #include "pipeline/isolate.h"
+#include "pipeline/place.h"
 #include "pipeline/plan.h"
 #include "pipeline/words.h"
+
+#include <tripoint/frames.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +26,8 @@
 struct tri_pipeline {
     struct tri_runtime *runtime;
     struct trii_form form;
+    struct tri_placement_params placing;
+    struct trii_placement placement; /* empty until planned, and when no engine is left open */
     tri_handle *handles; /* one a block; NULL until planned */
     struct tri_plan *plan;
 };
@@ -38,21 +43,25 @@ static void free_regions(struct tri_pipeline *pipeline) {
 
 static void unplan(struct tri_pipeline *pipeline) {
     tri_plan_destroy(&pipeline->plan);
+    trii_placement_finish(&pipeline->placement);
     free_regions(pipeline);
 }
 
 /* ---- reading ---- */
 
 /* TRIPOINT_WARM=0: engines are opened when they are needed, not while the input is still being read. The host engine
- * has nothing to bring up. */
-static void warm_engines(struct tri_pipeline *pipeline) {
+ * has nothing to bring up. `placed`: those of stages that leave their engine open, now that it is chosen. */
+static void warm_engines(struct tri_pipeline *pipeline, bool placed) {
     const char *warm = getenv("TRIPOINT_WARM");
     if (warm && strcmp(warm, "0") == 0)
         return;
-    for (size_t i = 0; i < pipeline->form.flow.stage_count; i++)
-        if (pipeline->form.flow.stages[i].technology != TRI_TECHNOLOGY_HOST &&
-            !pipeline->form.flow.stages[i].isolate)
-            tri_runtime_warm(pipeline->runtime, pipeline->form.flow.stages[i].technology);
+    for (size_t i = 0; i < pipeline->form.flow.stage_count; i++) {
+        const struct trii_flow_stage *stage = &pipeline->form.flow.stages[i];
+        bool chosen_later = stage->candidate_count > 1;
+        if (stage->technology != TRI_TECHNOLOGY_HOST && chosen_later == placed &&
+            !stage->isolate)
+            tri_runtime_warm(pipeline->runtime, stage->technology);
+    }
 }
 
 /* A text, and which files it may name. */
@@ -67,7 +76,8 @@ static tri_status parse(struct tri_runtime *runtime, const char *text, size_t by
         trii_free(pipeline);
         return status;
     }
-    warm_engines(pipeline);
+    pipeline->placing.struct_bytes = sizeof pipeline->placing;
+    warm_engines(pipeline, false);
     *out = pipeline;
     return TRI_OK;
 }
@@ -183,6 +193,26 @@ void tri_pipeline_set_alias(struct tri_pipeline *pipeline, bool alias) {
     pipeline->form.flow.apart = !alias;
 }
 
+tri_status tri_pipeline_set_placement(struct tri_pipeline *pipeline, const struct tri_placement_params *given,
+                                      struct tri_error *err) {
+    struct tri_placement_params params = {.struct_bytes = sizeof params};
+    if (!pipeline)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_pipeline_set_placement: pipeline is NULL");
+    tri_status status = trii_params_read(&params, sizeof params, given, "tri_placement_params", err);
+    if (status != TRI_OK)
+        return status;
+    if (params.prefer != TRI_PREFER_LATENCY && params.prefer != TRI_PREFER_THROUGHPUT)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_pipeline_set_placement: %d is neither latency nor throughput",
+                         (int)params.prefer);
+    if (params.slots > TRI_FRAMES_SLOTS_MAX)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "%u slots are asked for; there may be 1 to %u", params.slots,
+                         TRI_FRAMES_SLOTS_MAX);
+    if (trii_place_is_open(&pipeline->form.flow))
+        unplan(pipeline);
+    pipeline->placing = params;
+    return TRI_OK;
+}
+
 tri_status tri_pipeline_set_input(struct tri_pipeline *pipeline, const char *region, const struct tri_layout *layout,
                                   struct tri_error *err) {
     if (!pipeline || !region || !layout)
@@ -224,21 +254,36 @@ tri_status tri_pipeline_plan(struct tri_pipeline *pipeline, struct tri_error *er
         return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_pipeline_plan: pipeline is NULL");
     if (pipeline->plan)
         return TRI_OK;
+    const bool open = trii_place_is_open(&pipeline->form.flow);
     tri_status status = trii_plan_reflect(pipeline->runtime, &pipeline->form.flow, err);
     if (status == TRI_OK)
         status = trii_flow_infer(&pipeline->form.flow, err);
     if (status == TRI_OK)
         status = allocate_regions(pipeline, err);
+    if (status == TRI_OK && open)
+        status = trii_place(pipeline->runtime, &pipeline->form.flow, pipeline->handles, &pipeline->placing,
+                            &pipeline->placement, err);
     if (status == TRI_OK)
         status = trii_plan_build(pipeline->runtime, &pipeline->form.flow, pipeline->handles, &pipeline->plan, err);
-    if (status != TRI_OK)
+    if (status != TRI_OK) {
+        trii_placement_finish(&pipeline->placement);
         free_regions(pipeline);
-    return status;
+        return status;
+    }
+    if (open) {
+        pipeline->plan->placement = &pipeline->placement;
+        warm_engines(pipeline, true);
+    }
+    return TRI_OK;
 }
 
 tri_status tri_pipeline_prepare(struct tri_pipeline *pipeline, struct tri_error *err) {
     tri_status status = tri_pipeline_plan(pipeline, err);
-    return status == TRI_OK ? trii_plan_prepare(pipeline->plan, err) : status;
+    if (status == TRI_OK)
+        status = trii_plan_prepare(pipeline->plan, err);
+    if (status != TRI_OK && pipeline->plan)
+        trii_place_forget(pipeline->runtime, &pipeline->placement);
+    return status;
 }
 
 tri_status tri_pipeline_run(struct tri_pipeline *pipeline, const struct tri_run_params *params,

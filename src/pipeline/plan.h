@@ -59,6 +59,8 @@ struct tri_plan {
     struct trii_late late;
     struct tri_ledger_line *lines; /* the ledger before a stage and after it, for require_zero_copy */
     const struct trii_flow *flow;
+    const struct trii_placement *placement; /* how its engines were chosen; NULL: the text says it */
+    struct trii_plan_stage **order; /* while placement is measured: stages of several plans, in place of its own */
     const tri_handle *handles;     /* borrowed with the flow, or `own_handles` */
     struct trii_flow *own_flow;    /* of tri_plan_create() only, else NULL */
     tri_handle *own_handles;
@@ -75,6 +77,8 @@ tri_status trii_runtime_isolated(struct tri_runtime *runtime, enum tri_technolog
                                  struct tri_error *err);
 /* What the outputs of files hold can be told afterwards: engines look at the files that need it. */
 tri_status trii_plan_reflect(struct tri_runtime *runtime, const struct trii_flow *flow, struct tri_error *err);
+/* One stage, in this thread. */
+tri_status trii_plan_prepare_stage(struct tri_plan *plan, size_t index, struct tri_error *err);
 /* Opens the engines that are needed and prepares every stage, technologies side by side. Does nothing when done. */
 tri_status trii_plan_prepare(struct tri_plan *plan, struct tri_error *err);
 

@@ -54,6 +54,10 @@ static tri_status prepare_stage(struct tri_plan *plan, struct trii_plan_stage *s
     return trii_error_place(err, status, tri_technology_name(stage->technology), stage->stage.name, NULL);
 }
 
+tri_status trii_plan_prepare_stage(struct tri_plan *plan, size_t index, struct tri_error *err) {
+    return prepare_stage(plan, &plan->stages[index], err);
+}
+
 static void prepare_team(void *user) {
     struct team *team = user;
     for (size_t i = team->first; team->status == TRI_OK && i < team->plan->count; i++)

@@ -216,7 +216,7 @@ static tri_status run_all(const struct run *run, struct tri_error *err) {
     if (status == TRI_OK)
         status = trii_late_settle(&plan->late, run->timeout_ns, err);
     for (size_t i = 0; status == TRI_OK && i < plan->count; i++)
-        status = run_stage(run, &plan->stages[i], err);
+        status = run_stage(run, plan->order ? plan->order[i] : &plan->stages[i], err);
     return status;
 }
 

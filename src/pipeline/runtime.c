@@ -17,9 +17,11 @@
 #include "base/trace.h"
 #include "engine/contract.h"
 #include "engine/isolated/isolated.h"
+#include "pipeline/place.h"
 #include "pipeline/plan.h"
 
 #include <pthread.h>
+#include <string.h>
 
 enum slot_state { CLOSED, OPENING, OPEN, FAILED };
 
@@ -36,8 +38,16 @@ struct slot {
     struct trii_thread *thread;
 };
 
+/* What was found about a placement. */
+struct placed {
+    struct placed *next;
+    char *key, *record;
+};
+
 struct tri_runtime {
     struct tri_arena *arena;
+    pthread_mutex_t placing;
+    struct placed *placed; /* placing */
     bool allow_native, isolate, workers;
     uint64_t isolate_timeout_ns;
     pthread_mutex_t isolated_lock;
@@ -89,6 +99,7 @@ tri_status tri_runtime_create(const struct tri_runtime_params *given, struct tri
     runtime->workers = params.workers || params.isolate;
     runtime->isolate_timeout_ns = params.isolate_timeout_ns;
     pthread_mutex_init(&runtime->isolated_lock, NULL);
+    pthread_mutex_init(&runtime->placing, NULL);
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++) {
         struct slot *slot = &runtime->slots[t];
         slot->runtime = runtime;
@@ -122,6 +133,13 @@ void tri_runtime_destroy(struct tri_runtime **runtime) {
         trii_free(slot->library_path);
         trii_free(slot->cache_dir);
     }
+    for (struct placed *placed = (*runtime)->placed, *next; placed; placed = next) {
+        next = placed->next;
+        trii_free(placed->key);
+        trii_free(placed->record);
+        trii_free(placed);
+    }
+    pthread_mutex_destroy(&(*runtime)->placing);
     pthread_mutex_destroy(&(*runtime)->isolated_lock);
     trii_trace_write_by_environment();
     tri_arena_destroy(&(*runtime)->arena);
@@ -161,6 +179,45 @@ tri_status trii_runtime_isolated(struct tri_runtime *runtime, enum tri_technolog
     pthread_mutex_unlock(&runtime->isolated_lock);
     return status;
 }
+
+/* ---- what was found about placement ---- */
+
+const struct tri_engine_params *trii_runtime_engine_params(const struct tri_runtime *runtime,
+                                                           enum tri_technology technology) {
+    return &runtime->slots[technology].params;
+}
+
+void trii_runtime_lock_placing(struct tri_runtime *runtime) {
+    pthread_mutex_lock(&runtime->placing);
+}
+
+void trii_runtime_unlock_placing(struct tri_runtime *runtime) {
+    pthread_mutex_unlock(&runtime->placing);
+}
+
+const char *trii_runtime_placed(struct tri_runtime *runtime, const char *key) {
+    for (const struct placed *placed = runtime->placed; placed; placed = placed->next)
+        if (strcmp(placed->key, key) == 0)
+            return placed->record;
+    return NULL;
+}
+
+/* Where there is no memory for it, the next pipeline looks into the cache, or measures. */
+void trii_runtime_place(struct tri_runtime *runtime, const char *key, const char *record) {
+    struct placed *placed = trii_calloc(1, sizeof *placed);
+    if (!placed)
+        return;
+    *placed = (struct placed){.key = trii_strdup(key), .record = trii_strdup(record), .next = runtime->placed};
+    if (placed->key && placed->record) {
+        runtime->placed = placed;
+        return;
+    }
+    trii_free(placed->key);
+    trii_free(placed->record);
+    trii_free(placed);
+}
+
+/* ---- engines ---- */
 
 /* The slot is OPENING and this thread is the one that opens: nobody else touches its engine. */
 static void open_slot(struct slot *slot) {

@@ -63,7 +63,7 @@ static const struct {
     {"{" INPUTS "\"stages\": 4}", "x:1:48: ", {"stages: ", "at least one stage"}},
     {"{" INPUTS "\"stages\": [4]}", "x:1:49: ", {"stages[0]: ", "not a number"}},
     {ONE("{}"), "x:1:", {"stages[0]: ", "the key \"technology\" is missing"}},
-    {ONE("{\"technology\": \"gpu\"}"), "x:1:", {"stages[0].technology: not a technology", "host, wasm, webgpu, webnn"}},
+    {ONE("{\"technology\": \"gpu\"}"), "x:1:", {"stages[0].technology: not a technology", "host, wasm, webgpu, webnn, auto"}},
     {ONE("{\"technology\": \"host\", \"operation\": \"resise\"}"), "x:1:",
      {"stages[0].operation: not an operation", "did you mean \"resize\"?"}},
     {ONE(RESIZE ", \"parms\": {}}"), "x:1:", {"stages[0].parms: unknown key", "\"params\"?"}},

@@ -1,23 +1,29 @@
 /* tripoint plan - what a pipeline will do: its stages, its memory, who needs what and how long. No engine is opened. */
+#include "cli_place.h"
 #include "plan.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char help_text[] =
     "usage: tripoint plan PIPELINE [INPUT] [OPTIONS]\n\n"
     "Shows what PIPELINE (the name of a shipped one, or a JSON file) would do with a picture of INPUT's size: the stages,\n"
     "what each reads, writes and claims, and the memory: which values lie in which block, how long each is needed, which\n"
     "are replaced in place, and which regions take turns in one block. Nothing is run, and no engine is opened but webnn\n"
-    "for a model file that alone knows what comes out of it (and a worker, for an isolated shared object).\n\n"
+    "for a model file that alone knows what comes out of it (and a worker, for an isolated shared object); and where a\n"
+    "stage leaves its engine open (\"auto\"), the engines that may run it, when the cache does not know yet which is\n"
+    "fastest here: then they are measured.\n\n"
     "      --size WxH            the pictures are so large, when there is no INPUT (default 1920x1080)\n"
     "      --size NAME=WxH       the input NAME is\n"
     "      --size NAME=TYPE[N,M] the input NAME, which is no picture, has this element type and shape\n"
     "      --set STAGE.KEY=V     change a parameter of a stage; may be repeated\n"
     CLI_FILES_HELP
     "      --no-alias            every region gets memory of its own\n"
+    CLI_PLACEMENT_HELP
+    "      --slots N            throughput with so many frames in flight (default: one more than processors, at most 4)\n"
     "      --dot                 for Graphviz: tripoint plan cutout --dot | dot -Tsvg > cutout.svg\n"
     "      --json                one JSON object\n"
     "      --help                this\n\n"
@@ -41,6 +47,8 @@ struct options {
     struct cli_sets sets;
     struct cli_files files;
     bool apart;
+    struct cli_placement placement;
+    uint32_t slots;
     enum form form;
 };
 
@@ -100,7 +108,7 @@ static int take_size(const char *text, struct options *o) {
     return cli_usage("plan", "--size is '%s', it must be WIDTHxHEIGHT, NAME=WIDTHxHEIGHT or NAME=f32[1,896,16]", text);
 }
 
-enum { OPT_SIZE = 256, OPT_SET, OPT_NO_ALIAS, OPT_DOT, OPT_JSON };
+enum { OPT_SIZE = 256, OPT_SET, OPT_NO_ALIAS, OPT_DOT, OPT_JSON, OPT_PREFER, OPT_MEASURE, OPT_SLOTS };
 
 /* 0 go on, -1 help was asked, else an exit code. */
 static int take_option(int c, struct options *o) {
@@ -112,6 +120,16 @@ static int take_option(int c, struct options *o) {
     case OPT_NO_ALIAS:
         o->apart = true;
         return 0;
+    case OPT_PREFER:
+        return cli_take_prefer("plan", &o->placement, optarg);
+    case OPT_MEASURE:
+        o->placement.measure = true;
+        return 0;
+    case OPT_SLOTS:
+        return cli_read_whole(optarg, TRI_FRAMES_SLOTS_MAX, &o->slots)
+                   ? 0
+                   : cli_usage("plan", "--slots is '%s', it must be a whole number from 1 to %u", optarg,
+                               TRI_FRAMES_SLOTS_MAX);
     case OPT_DOT:
         o->form = FORM_DOT;
         return 0;
@@ -132,6 +150,8 @@ static int parse(int argc, char **argv, struct options *o) {
         {"size", required_argument, NULL, OPT_SIZE}, {"set", required_argument, NULL, OPT_SET},
         CLI_FILES_OPTIONS
         {"no-alias", no_argument, NULL, OPT_NO_ALIAS}, {"dot", no_argument, NULL, OPT_DOT},
+        {"prefer", required_argument, NULL, OPT_PREFER}, {"measure", no_argument, NULL, OPT_MEASURE},
+        {"slots", required_argument, NULL, OPT_SLOTS},
         {"json", no_argument, NULL, OPT_JSON}, {"help", no_argument, NULL, 'h'}, {0}};
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         int r = take_option(c, o);
@@ -241,9 +261,14 @@ static tri_status make_plan(struct tri_runtime *runtime, const struct options *o
         status = state_inputs(*out, o, &picture, err);
     if (status != TRI_OK)
         return status;
+    struct cli_placing placing = {.terminal = isatty(STDERR_FILENO) != 0};
     if (o->apart)
         tri_pipeline_set_alias(*out, false);
-    return tri_pipeline_plan(*out, err);
+    status = cli_set_placement(*out, &o->placement, TRI_PREFER_LATENCY, o->slots, false, NULL, &placing, err);
+    if (status == TRI_OK)
+        status = tri_pipeline_plan(*out, err);
+    cli_placing_done(&placing);
+    return status;
 }
 
 static int show(const struct tri_pipeline *pipeline, enum form form) {
@@ -263,12 +288,16 @@ int cmd_plan(int argc, char **argv) {
     struct tri_runtime *runtime = NULL;
     struct tri_pipeline *pipeline = NULL;
     struct tri_runtime_params params = {.struct_bytes = sizeof params};
+    static struct tri_engine_params engines[TRI_TECHNOLOGY_COUNT];
     struct tri_error err = {0};
     int code = parse(argc, argv, &options);
     if (code != 0)
         return code < 0 ? 0 : code;
     cli_runtime_params(options.pipeline, &options.files, &params);
-    setenv("TRIPOINT_WARM", "0", 1); /* no engine is opened; nothing else runs yet */
+    setenv("TRIPOINT_WARM", "0", 1); /* no engine is opened that is not measured; nothing else runs yet */
+    cli_engine_params(engines); /* as `tripoint run` opens them */
+    for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++)
+        params.engines[t] = &engines[t];
     tri_status status = tri_runtime_create(&params, &runtime, &err);
     if (status == TRI_OK)
         status = make_plan(runtime, &options, &pipeline, &err);

@@ -24,6 +24,7 @@ static const char help_text[] =
     "      --input NAME=FILE    a picture for another input of the pipeline; may be repeated\n"
     "      --set STAGE.KEY=V    change a parameter of a stage, e.g. --set resize.width=256; may be repeated\n"
     "      --no-alias           every region gets memory of its own (see `tripoint plan`)\n"
+    CLI_PLACEMENT_HELP
     CLI_FILES_HELP
     "      --guest-limit S      a call of a Wasm guest is ended after S seconds (default 10)\n"
     "      --require-zero-copy  fail when anything is copied between stages\n"
@@ -64,7 +65,7 @@ enum {
     OPT_SET = 256,
     OPT_INPUT,
     OPT_GUEST_LIMIT,
-    OPT_NO_ALIAS,
+    OPT_NO_ALIAS, OPT_PREFER, OPT_MEASURE,
     OPT_LOSSLESS,
     OPT_PNG_DEPTH,
     OPT_TRACE,
@@ -88,6 +89,11 @@ static int take_option(int c, struct run_options *o) {
         return cli_take_input("run", &o->inputs, optarg);
     case OPT_NO_ALIAS:
         o->no_alias = true;
+        return 0;
+    case OPT_PREFER:
+        return cli_take_prefer("run", &o->placement, optarg);
+    case OPT_MEASURE:
+        o->placement.measure = true;
         return 0;
     case OPT_TRACE:
         o->trace = optarg;
@@ -138,6 +144,8 @@ static int parse(int argc, char **argv, struct run_options *o) {
         {"set", required_argument, NULL, OPT_SET},
         {"input", required_argument, NULL, OPT_INPUT},
         {"no-alias", no_argument, NULL, OPT_NO_ALIAS},
+        {"prefer", required_argument, NULL, OPT_PREFER},
+        {"measure", no_argument, NULL, OPT_MEASURE},
         {"trace", required_argument, NULL, OPT_TRACE},
         CLI_FILES_OPTIONS
         {"guest-limit", required_argument, NULL, OPT_GUEST_LIMIT},
@@ -239,6 +247,12 @@ tri_status run_open_pipeline(struct run *run, struct tri_pipeline **out, struct 
                                           &run->options.sets, out, err);
     if (status == TRI_OK && run->options.no_alias)
         tri_pipeline_set_alias(*out, false);
+    run->placing.terminal = isatty(STDERR_FILENO) && !run->options.quiet;
+    if (status == TRI_OK)
+        status = cli_set_placement(*out, &run->options.placement,
+                                   run->options.is_stream ? TRI_PREFER_THROUGHPUT : TRI_PREFER_LATENCY,
+                                   run->options.stream.slots, run->options.require_zero_copy, run->cancel, &run->placing,
+                                   err);
     return status;
 }
 
@@ -266,6 +280,7 @@ static tri_status plan(struct run *run, struct tri_error *err) {
         status = cli_state_inputs(&run->options.inputs, run->pipeline, err);
     if (status == TRI_OK)
         status = tri_pipeline_plan(run->pipeline, err);
+    cli_placing_done(&run->placing);
     if (status == TRI_OK)
         status = tri_pipeline_region(run->pipeline, input, &run->input, NULL, err);
     if (status == TRI_OK)

@@ -33,12 +33,25 @@ static void print_block(const struct plan_view *view, size_t index, FILE *to) {
     fprintf(to, "  }\n");
 }
 
-static void print_stage(const struct tri_plan_stage *stage, size_t index, FILE *to) {
+/* What else might have run it, and the best frame with it. */
+static void print_candidates(const struct plan_view *view, size_t index, FILE *to) {
+    struct tri_plan_candidate c;
+    for (size_t i = 0; tri_plan_candidate(view->plan, index, i, &c); i++)
+        if (c.dropped)
+            fprintf(to, "\\n(%s: out)", tri_technology_name(c.technology));
+        else if (c.frame_ns)
+            fprintf(to, "\\n(%s: %.2f ms a frame%s)", tri_technology_name(c.technology), (double)c.frame_ns * 1e-6,
+                    c.chosen ? ", chosen" : "");
+}
+
+static void print_stage(const struct plan_view *view, const struct tri_plan_stage *stage, size_t index, FILE *to) {
     fprintf(to, "  s%zu [shape=box, style=filled, fillcolor=\"%s\", label=\"%zu  ", index, colours[stage->technology],
             index);
     quoted(stage->name, to);
-    fprintf(to, "\\n%s%s: %s%s\"%s];\n", tri_technology_name(stage->technology), stage->isolated ? " in a worker" : "",
-            stage->operation, stage->in_place ? ", in place" : "", stage->isolated ? ", peripheries=2" : "");
+    fprintf(to, "\\n%s%s: %s%s", tri_technology_name(stage->technology), stage->isolated ? " in a worker" : "",
+            stage->operation, stage->in_place ? ", in place" : "");
+    print_candidates(view, index, to);
+    fprintf(to, "\"%s];\n", stage->isolated ? ", peripheries=2" : "");
     for (size_t k = 0; k < stage->operand_count; k++) {
         const struct tri_plan_operand *o = &stage->operands[k];
         if (o->access == TRI_ACCESS_READ)
@@ -58,6 +71,6 @@ void plan_print_dot(const struct plan_view *view, FILE *to) {
     for (size_t b = 0; b < view->info.block_count; b++)
         print_block(view, b, to);
     for (size_t s = 0; tri_plan_stage(view->plan, s, &stage); s++)
-        print_stage(&stage, s, to);
+        print_stage(view, &stage, s, to);
     fprintf(to, "}\n");
 }

@@ -1,5 +1,6 @@
 /* A plan as JSON: docs/pipelines.md lists the keys. */
 #include "cli_json.h"
+#include "cli_place.h"
 #include "plan.h"
 
 #include <jansson.h>
@@ -29,11 +30,14 @@ static json_t *stage_json(const struct tri_plan_stage *stage) {
 }
 
 static json_t *value_json(const struct tri_plan_value *value) {
-    return json_pack("{s:s,s:I,s:s,s:s,s:o,s:I,s:o,s:o,s:b,s:b}", "region", value->region, "block",
+    json_t *object = json_pack("{s:s,s:I,s:s,s:s,s:o,s:I,s:o,s:o,s:b,s:b}", "region", value->region, "block",
                      (json_int_t)value->block, "kind", tri_kind_name(value->layout.kind), "dtype",
                      tri_dtype_name(value->layout.dtype), "shape", cli_shape_json(&value->layout), "bytes",
                      (json_int_t)value->size_bytes, "made_by", stage_or_null(value->made_by), "last_read_by",
                      stage_or_null(value->last_read_by), "input", (int)value->is_input, "result", (int)value->is_result);
+    if (value->given_up)
+        json_object_set_new(object, "given_up", json_true());
+    return object;
 }
 
 int plan_print_json(const struct plan_view *view, FILE *to) {
@@ -41,8 +45,12 @@ int plan_print_json(const struct plan_view *view, FILE *to) {
     struct tri_plan_value value;
     struct tri_plan_block block;
     json_t *stages = json_array(), *values = json_array(), *blocks = json_array();
-    for (size_t i = 0; tri_plan_stage(view->plan, i, &stage); i++)
-        json_array_append_new(stages, stage_json(&stage));
+    for (size_t i = 0; tri_plan_stage(view->plan, i, &stage); i++) {
+        json_t *object = stage_json(&stage), *candidates = cli_candidates_json(view->plan, i);
+        if (candidates)
+            json_object_set_new(object, "candidates", candidates);
+        json_array_append_new(stages, object);
+    }
     for (size_t i = 0; tri_plan_value(view->plan, i, &value); i++)
         json_array_append_new(values, value_json(&value));
     for (size_t i = 0; tri_plan_block(view->plan, i, &block); i++)
@@ -50,5 +58,8 @@ int plan_print_json(const struct plan_view *view, FILE *to) {
     json_t *all = json_pack("{s:s,s:s,s:b,s:I,s:I,s:o,s:o,s:o}", "tripoint", tri_version(), "pipeline", view->name, "alias",
                             (int)view->info.alias, "bytes", (json_int_t)view->info.block_bytes, "bytes_apart",
                             (json_int_t)view->info.apart_bytes, "stages", stages, "values", values, "blocks", blocks);
+    json_t *placement = cli_placement_json(view->plan);
+    if (placement)
+        json_object_set_new(all, "placement", placement);
     return cli_print_json(all, to);
 }

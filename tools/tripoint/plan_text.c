@@ -6,6 +6,7 @@
  *   B  work    1.0 MB  image u8 [512,512,4]      w--r
  *              262 kB  mask f32 [256,256,1]         i--r
  */
+#include "cli_place.h"
 #include "plan.h"
 
 #include <string.h>
@@ -105,7 +106,7 @@ static void print_stages(const struct plan_view *view, FILE *to) {
 
 static bool is_needed(const struct tri_plan_value *value, size_t stage, size_t count) {
     size_t first = value->made_by == TRI_STAGE_NONE ? 0 : value->made_by;
-    size_t last = value->is_result || value->is_input ? count - 1
+    size_t last = value->is_result || (value->is_input && !value->given_up) ? count - 1
                   : value->last_read_by == TRI_STAGE_NONE ? first : value->last_read_by;
     return stage >= first && stage <= last;
 }
@@ -127,7 +128,7 @@ static void print_life(const struct plan_view *view, size_t index, const struct 
     while (shown > 0 && life[shown - 1] == ' ')
         shown--;
     fprintf(to, "%s%.*s%s\n", value->is_input ? "> " : "  ", (int)shown, life,
-            value->is_result || value->is_input ? " >" : "");
+            value->is_result || (value->is_input && !value->given_up) ? " >" : "");
 }
 
 static void print_numbers(size_t count, int indent, FILE *to) {
@@ -186,5 +187,6 @@ void plan_print_text(const struct plan_view *view, FILE *to) {
         fprintf(to, " (sharing is off)");
     fprintf(to, "\n\n");
     print_stages(view, to);
+    cli_placement_text(view->plan, to);
     print_memory(view, to);
 }

@@ -4,6 +4,7 @@
 #define TRIPOINT_CLI_RUN_H
 
 #include "cli.h"
+#include "cli_place.h"
 
 #define RUN_CODEC_OPTIONS_MAX 64
 
@@ -11,6 +12,7 @@ struct run_options {
     const char *pipeline, *input, *output, *trace;
     struct cli_sets sets;
     struct cli_inputs inputs;
+    struct cli_placement placement;
     bool is_stream, require_zero_copy, no_alias, json, quiet;
     struct cli_files files;
     double guest_limit_s; /* 0: the engine's own */
@@ -25,6 +27,7 @@ struct run {
     struct tri_pipeline *pipeline;
     struct tri_image *image;
     struct tri_cancel *cancel;
+    struct cli_placing placing;
     struct tri_image_info image_info;
     tri_handle input, output;
     struct tri_layout output_layout;

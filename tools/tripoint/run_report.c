@@ -112,6 +112,9 @@ int run_report_json(const struct run *run) {
                             tri_pipeline_name(run->pipeline), "input", input, "output", output, "milliseconds", times,
                             "stages", stages, "engines", engines_json(run, used), "ledger",
                             ledger_json(arena_of(run)));
+    json_t *placement = cli_placement_json(tri_pipeline_planned(run->pipeline));
+    if (placement)
+        json_object_set_new(all, "placement", placement);
     /* The report stays out of the way of pixels on standard output. */
     FILE *to = strcmp(run->options.output, "-") == 0 ? stderr : stdout;
     return cli_print_json(all, to);

@@ -85,6 +85,7 @@ static tri_status open_pipeline(void *user, struct tri_runtime *runtime, struct 
 
 static tri_status fill_inputs(void *user, struct tri_pipeline *pipeline, struct tri_error *err) {
     struct telling *telling = user;
+    cli_placing_done(&telling->run->placing);
     return cli_decode_inputs(&telling->run->options.inputs, pipeline, tri_runtime_arena(telling->run->runtime), err);
 }
 
