@@ -8,7 +8,7 @@
  *   store.c     compiled models and in-place verdicts in the cache
  *   segment.c   prepare, submit, release; the thread that infers
  *   faces.c     an inference a square of an image
- *   file.c      stages that name a model of a user's; graph.c fits the model to them
+ *   file.c      stages that name a model of a user's; bind.c finds out how it fits them, graph.c makes it fit
  *   byte.c      one byte through an inference
  *
  * Threads: the front door serialises calls on one engine. One thread of ours infers ("infer"); `mutex` guards what it
