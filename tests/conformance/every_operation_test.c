@@ -3,7 +3,7 @@
  * pixel), dtypes and channels, parameters and contents, within the tolerance that the operation states. Nothing here
  * knows an operation by name: what fits is asked of its shape rule, so a new one is tested by being in the table.
  *
- *   every_operation_test [trials [seed]]     trials an operation and engine
+ *   every_operation_test [trials [seed [operation]]]     trials an operation and engine; one operation alone
  *
  * Each trial also checks that inputs and what lies behind the output stay as they were. An engine that is absent skips
  * aloud. webgpu runs twice: over the arena's own pages, and with regions staged. Host kernels are compared with their
@@ -32,6 +32,7 @@ static struct {
 } machine;
 
 static unsigned trials = 12;
+static const char *only; /* NULL: every operation */
 static uint64_t first_seed = 88172645463325252u;
 
 static bool chance(uint32_t percent) {
@@ -418,7 +419,8 @@ static void on(int e) {
     for (int id = 0; id < TRII_OP_COUNT; id++) {
         const struct trii_op *op = trii_op_get((enum trii_op_id)id);
         const unsigned count = e == WEBGPU_STAGED ? (trials + 3) / 4 : trials;
-        if (!trii_engine_has(machine.engine[e], op) || (e == HOST && !op->info.in_place))
+        if (!trii_engine_has(machine.engine[e], op) || (e == HOST && !op->info.in_place) ||
+            (only && strcmp(only, op->info.name) != 0))
             continue;
         if (!trii_engine_has(machine.engine[HOST], op)) {
             print_message("%s: %s has no reference on the host\n", engine_names[e], op->info.name);
@@ -460,5 +462,6 @@ int main(int argc, char **argv) {
         trials = (unsigned)strtoul(argv[1], NULL, 10);
     if (argc > 2)
         first_seed = strtoull(argv[2], NULL, 10);
+    only = argc > 3 ? argv[3] : NULL;
     return cmocka_run_group_tests_name("every_operation", tests, open_all, close_all);
 }
