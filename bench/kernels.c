@@ -41,28 +41,32 @@ struct buffers {
 };
 
 static void bilinear(size_t set, struct buffers *b) {
-    kernels_of[set]->resize_bilinear(b->image, image_size, b->work, work_size, (size_t)WORK * 4, b->scratch);
+    kernels_of[set]->resize_bilinear(b->image, image_size, b->work, work_size, (size_t)WORK * 4,
+                                  trii_all_rows(work_size), b->scratch);
 }
 
 static void area(size_t set, struct buffers *b) {
-    kernels_of[set]->resize_area(b->image, image_size, b->work, work_size, (size_t)WORK * 4, b->scratch);
+    kernels_of[set]->resize_area(b->image, image_size, b->work, work_size, (size_t)WORK * 4,
+                                  trii_all_rows(work_size), b->scratch);
 }
 
 static void nearest(size_t set, struct buffers *b) {
-    kernels_of[set]->resize_nearest(b->image, image_size, b->work, work_size, (size_t)WORK * 4, b->scratch);
+    kernels_of[set]->resize_nearest(b->image, image_size, b->work, work_size, (size_t)WORK * 4,
+                                  trii_all_rows(work_size), b->scratch);
 }
 
 static void lanczos(size_t set, struct buffers *b) {
     kernels_of[set]->resize_weighted(b->image, image_size, b->work, work_size, (size_t)WORK * 4, &b->across, &b->down,
-                                     b->scratch);
+                                     trii_all_rows(work_size), b->scratch);
 }
 
 static void apply_mask(size_t set, struct buffers *b) {
-    kernels_of[set]->apply_mask(b->image, image_size, b->mask, mask_size, b->output, b->scratch);
+    kernels_of[set]->apply_mask(b->image, image_size, b->mask, mask_size, b->output, trii_all_rows(image_size),
+                                b->scratch);
 }
 
 static void vignette(size_t set, struct buffers *b) {
-    kernels_of[set]->vignette(b->image, image_size, 0.5f, b->output);
+    kernels_of[set]->vignette(b->image, image_size, 0.5f, b->output, trii_all_rows(image_size));
 }
 
 /* One set: rows are moved whole. */

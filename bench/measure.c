@@ -166,7 +166,7 @@ uint8_t *bench_photo(const char *path, uint32_t width, uint32_t height) {
     void *scratch = aligned_alloc(64, (trii_kernels_scratch(to, from) + 63) & ~(size_t)63);
     if (!photo || !scratch)
         bench_die(path, "out of memory");
-    trii_kernels_plain.resize_bilinear(small, from, photo, to, (size_t)to.width * 4, scratch);
+    trii_kernels_plain.resize_bilinear(small, from, photo, to, (size_t)to.width * 4, trii_all_rows(to), scratch);
     free(scratch);
     free(small);
     return photo;

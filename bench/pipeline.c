@@ -136,7 +136,8 @@ static void bare_resize(struct bench *b) {
     if (b->gpu)
         bench_gpu_resize(b->gpu);
     else
-        b->kernels->resize_bilinear(b->job.input_bytes, photo_size, b->job.work_bytes, work_size, (size_t)WORK_SIDE * 4, b->outside.scratch);
+        b->kernels->resize_bilinear(b->job.input_bytes, photo_size, b->job.work_bytes, work_size, (size_t)WORK_SIDE * 4,
+                                    trii_all_rows(work_size), b->outside.scratch);
 }
 
 static void bare_segment(struct bench *b) {
@@ -148,14 +149,15 @@ static void bare_apply_mask(struct bench *b) {
         bench_gpu_apply_mask(b->gpu);
     else
         b->kernels->apply_mask(b->job.input_bytes, photo_size, (const float *)(const void *)b->job.work_bytes,
-                               mask_size, b->job.output_bytes, b->outside.scratch);
+                               mask_size, b->job.output_bytes, trii_all_rows(photo_size), b->outside.scratch);
 }
 
 /* The host engine as one that owns its memory. */
 static void host_resize_copying(struct bench *b) {
     struct outside *o = &b->outside;
     memcpy(o->engine_photo, o->photo, PHOTO_BYTES);
-    b->kernels->resize_bilinear(o->engine_photo, photo_size, o->engine_work, work_size, (size_t)WORK_SIDE * 4, o->scratch);
+    b->kernels->resize_bilinear(o->engine_photo, photo_size, o->engine_work, work_size, (size_t)WORK_SIDE * 4,
+                                trii_all_rows(work_size), o->scratch);
     memcpy(o->work, o->engine_work, WORK_BYTES);
 }
 
@@ -165,7 +167,7 @@ static void host_apply_mask_copying(struct bench *b, bool keep) {
         memcpy(o->engine_photo, o->photo, PHOTO_BYTES);
     memcpy(o->engine_work, o->mask, MASK_BYTES);
     b->kernels->apply_mask(o->engine_photo, photo_size, (const float *)(const void *)o->engine_work, mask_size,
-                           o->engine_result, o->scratch);
+                           o->engine_result, trii_all_rows(photo_size), o->scratch);
     memcpy(o->result, o->engine_result, PHOTO_BYTES);
 }
 

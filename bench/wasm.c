@@ -104,7 +104,7 @@ static void run(struct world *w, struct series *s) {
 
 static void kernel(const struct trii_kernels *kernels, uint8_t *bytes, struct series *s) {
     uint64_t since = trii_sys_now_ns();
-    kernels->vignette(bytes, (struct trii_size){WIDTH, HEIGHT}, 0.6f, bytes);
+    kernels->vignette(bytes, (struct trii_size){WIDTH, HEIGHT}, 0.6f, bytes, (struct trii_rows){0, HEIGHT});
     add(s, since);
 }
 

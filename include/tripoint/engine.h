@@ -34,7 +34,7 @@ struct tri_engine_params {
     size_t struct_bytes;      /**< sizeof(struct tri_engine_params) */
     const char *library_path; /**< a file to open instead of searching; NULL searches */
     void *device;             /**< webgpu: a WGPUDevice of yours made by library_path; NULL makes one */
-    uint32_t threads;         /**< webnn: inference threads; 0 lets the engine choose */
+    uint32_t threads;         /**< webnn: of an inference; host: that share a stage; 0: as many as processors */
     const char *cache_dir;    /**< compiled models and guests; NULL is the user's cache, "" is none */
     bool may_set_environment; /**< webgpu: allowed to choose the Vulkan driver by setenv() (single-threaded callers only) */
     bool cpu_driver;          /**< webgpu: use the CPU driver even when a GPU answers */

@@ -48,12 +48,13 @@ static inline uint64_t to_bytes(__m256 v) {
 }
 
 static void resize_bilinear(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out,
-                            size_t pitch, void *scratch) {
+                            size_t pitch, struct trii_rows rows, void *scratch) {
     struct column *columns = scratch;
     const float sy = (float)in.height / (float)out.height;
     columns_of(columns, in.width, out.width);
     columns[out.width] = columns[out.width - 1]; /* an odd width computes one pixel that is not stored */
-    for (uint32_t y = 0; y < out.height; y++, dst += pitch - (size_t)out.width * 4) {
+    dst += rows.begin * pitch;
+    for (uint32_t y = rows.begin; y < rows.end; y++, dst += pitch - (size_t)out.width * 4) {
         const struct trii_tap v = trii_tap_of(y, in.height, sy);
         const uint8_t *above = src + (size_t)v.lower * in.width * 4, *below = src + (size_t)v.upper * in.width * 4;
         const __m256 ty = _mm256_set1_ps(v.weight), half = _mm256_set1_ps(0.5f);
@@ -78,17 +79,18 @@ static inline __m128 pixel_of(const uint8_t *p) {
 }
 
 static void resize_area(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
-                        void *scratch) {
+                        struct trii_rows rows, void *scratch) {
     const float sx = (float)in.width / (float)out.width, sy = (float)in.height / (float)out.height;
     const __m128 share = _mm_set1_ps(1.0f / (sx * sy)), half = _mm_set1_ps(0.5f), top = _mm_set1_ps(255.0f);
     (void)scratch;
-    for (uint32_t y = 0; y < out.height; y++, dst += pitch - (size_t)out.width * 4) {
-        const struct trii_span rows = trii_span_of(y, in.height, sy);
+    dst += rows.begin * pitch;
+    for (uint32_t y = rows.begin; y < rows.end; y++, dst += pitch - (size_t)out.width * 4) {
+        const struct trii_span down = trii_span_of(y, in.height, sy);
         for (uint32_t x = 0; x < out.width; x++, dst += 4) {
             const struct trii_span columns = trii_span_of(x, in.width, sx);
             __m128 sum = _mm_setzero_ps();
-            for (uint32_t j = rows.begin; j < rows.end; j++) {
-                const float wy = trii_covered(&rows, j);
+            for (uint32_t j = down.begin; j < down.end; j++) {
+                const float wy = trii_covered(&down, j);
                 const uint8_t *p = src + ((size_t)j * in.width + columns.begin) * 4;
                 for (uint32_t i = columns.begin; i < columns.end; i++, p += 4)
                     sum = _mm_add_ps(sum, _mm_mul_ps(pixel_of(p), _mm_set1_ps(wy * trii_covered(&columns, i))));
@@ -102,12 +104,13 @@ static void resize_area(const uint8_t *src, struct trii_size in, uint8_t *dst, s
 }
 
 static void resize_nearest(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
-                           void *scratch) {
+                           struct trii_rows rows, void *scratch) {
     uint32_t *columns = scratch; /* bytes from the row's start */
     const float sx = (float)in.width / (float)out.width, sy = (float)in.height / (float)out.height;
     for (uint32_t x = 0; x < out.width; x++)
         columns[x] = trii_nearest_of(x, in.width, sx) * 4;
-    for (uint32_t y = 0; y < out.height; y++, dst += pitch) {
+    dst += rows.begin * pitch;
+    for (uint32_t y = rows.begin; y < rows.end; y++, dst += pitch) {
         const uint8_t *row = src + (size_t)trii_nearest_of(y, in.height, sy) * in.width * 4;
         uint32_t x = 0;
         for (; x + 8 <= out.width; x += 8)
@@ -134,11 +137,13 @@ static void weigh_row(const uint8_t *row, uint32_t in, uint32_t out, const struc
 }
 
 static void resize_weighted(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
-                            const struct trii_weights *across, const struct trii_weights *down, float *scratch) {
+                            const struct trii_weights *across, const struct trii_weights *down, struct trii_rows rows,
+                            float *scratch) {
     const size_t row = (size_t)out.width * 4;
     float *floats = scratch + down->taps * row;
     uint32_t ready = 0;
-    for (uint32_t y = 0; y < out.height; y++, dst += pitch) {
+    dst += rows.begin * pitch;
+    for (uint32_t y = rows.begin; y < rows.end; y++, dst += pitch) {
         const uint32_t begin = down->spans[2 * (size_t)y], count = down->spans[2 * (size_t)y + 1];
         const float *weights = down->values + (size_t)y * down->taps;
         for (ready = ready < begin ? begin : ready; ready < begin + count; ready++)
@@ -225,14 +230,14 @@ static inline __m256i mask_eight(__m256i pixels, const struct mask_tables *t, ui
 }
 
 static void apply_mask(const uint8_t *src, struct trii_size image, const float *mask, struct trii_size size,
-                       uint8_t *dst, void *scratch) {
+                       uint8_t *dst, struct trii_rows rows, void *scratch) {
     struct mask_tables t = tables_in(scratch, image, size);
     const float sy = (float)size.height / (float)image.height;
     if (!fill_tables(&t, image, size)) {
-        trii_kernels_plain.apply_mask(src, image, mask, size, dst, scratch);
+        trii_kernels_plain.apply_mask(src, image, mask, size, dst, rows, scratch);
         return;
     }
-    for (uint32_t y = 0; y < image.height; y++) {
+    for (uint32_t y = rows.begin; y < rows.end; y++) {
         const struct trii_tap v = trii_tap_of(y, size.height, sy);
         const uint8_t *from = src + (size_t)y * image.width * 4;
         uint8_t *to = dst + (size_t)y * image.width * 4;
@@ -272,12 +277,15 @@ static inline __m256i darken(__m256i pixels, __m256i f) {
                                _mm256_srli_epi16(_mm256_mullo_epi16(_mm256_unpackhi_epi8(pixels, zero), high), 8));
 }
 
-static void vignette(const uint8_t *src, struct trii_size image, float strength, uint8_t *dst) {
+static void vignette(const uint8_t *src, struct trii_size image, float strength, uint8_t *dst,
+                     struct trii_rows rows) {
     const uint64_t corner = (uint64_t)image.width * image.width + (uint64_t)image.height * image.height;
     const __m256 k = _mm256_set1_ps(strength * 256.0f / (float)corner);
     const __m256i step = _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14);
     const int32_t left = 1 - (int32_t)image.width;
-    for (uint32_t y = 0; y < image.height; y++) {
+    src += (size_t)rows.begin * image.width * 4;
+    dst += (size_t)rows.begin * image.width * 4;
+    for (uint32_t y = rows.begin; y < rows.end; y++) {
         const float dy = (float)(2 * (int64_t)y + 1 - (int64_t)image.height);
         const __m256 dy2 = _mm256_set1_ps(dy * dy);
         for (uint32_t x = 0; x < image.width; x += 8, src += 32, dst += 32) {

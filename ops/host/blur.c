@@ -118,35 +118,36 @@ static void sample_row(const float *row, const struct trii_columns *columns, uin
     }
 }
 
-/* Image rows, from y on, that lie between rows of cells up to j. Returns the first that does not. */
-static uint32_t write_rows(const struct trii_blur *blur, const struct rows *r, struct trii_size size, uint32_t j,
-                           uint32_t y, uint8_t *dst) {
+/* Image rows, from y on, that lie between rows of cells up to j. Returns the first that does not, at most `end`. */
+static uint32_t write_rows(const struct trii_blur *blur, const struct rows *r, uint32_t width, uint32_t j, uint32_t y,
+                           uint32_t end, uint8_t *dst) {
     const float share = 1.0f / (float)blur->cell;
-    for (; y < size.height; y++) {
+    for (; y < end; y++) {
         const struct trii_tap t = trii_tap_of(y, blur->small.height, share);
         const float *above = r->done[t.lower & 1], *below = r->done[t.upper & 1];
         if (t.upper > j)
             break;
         for (size_t x = 0; x < r->floats; x++)
             r->between[x] = trii_lerp(above[x], below[x], t.weight);
-        sample_row(r->between, &r->columns, size.width, dst + (size_t)y * size.width * 4);
+        sample_row(r->between, &r->columns, width, dst + (size_t)y * width * 4);
     }
     return y;
 }
 
 void TRII_EFFECT(blur)(const uint8_t *src, struct trii_size size, const struct trii_blur *blur, uint8_t *dst,
-                       void *scratch) {
+                       struct trii_rows rows, void *scratch) {
     const struct rows r = rows_in(scratch, blur, size.width);
-    const uint32_t rows = blur->small.height;
-    uint32_t next = 0, y = 0; /* of cells to read; of the image to write */
-    for (uint32_t j = 0; j < rows; j++) {
-        const uint32_t needed = rows - j > blur->radius ? j + blur->radius + 1 : rows;
+    const uint32_t cells = blur->small.height, radius = blur->radius;
+    const uint32_t first = trii_tap_of(rows.begin, cells, 1.0f / (float)blur->cell).lower;
+    uint32_t next = first > radius ? first - radius : 0, y = rows.begin; /* of cells to read; of the image to write */
+    for (uint32_t j = first; y < rows.end; j++) {
+        const uint32_t needed = cells - j > radius ? j + radius + 1 : cells;
         for (; next < needed; next++) {
             average_row(src, size, blur->cell, next, r.average + 4 * (size_t)blur->radius, blur->small.width);
             pad(r.average, r.floats, blur->radius);
             along_x(blur, r.average, r.ring + (size_t)(next % (2 * blur->radius + 1)) * r.floats, r.floats);
         }
         along_y(blur, &r, j, r.done[j & 1]);
-        y = write_rows(blur, &r, size, j, y, dst);
+        y = write_rows(blur, &r, size.width, j, y, rows.end, dst);
     }
 }

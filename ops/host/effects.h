@@ -70,9 +70,11 @@ struct trii_unmix {
 /* The window of an image that covers `out`: `side` is its scale, in / out. */
 struct trii_tile trii_cover_window(struct trii_size in, struct trii_size out);
 
+/* Where `rows` are asked for, those of the output: trii_rows in kernels.h. */
 struct trii_effects {
     /* Colours count by their alpha: what is transparent does not show. src may be dst. */
-    void (*blur)(const uint8_t *src, struct trii_size size, const struct trii_blur *blur, uint8_t *dst, void *scratch);
+    void (*blur)(const uint8_t *src, struct trii_size size, const struct trii_blur *blur, uint8_t *dst,
+                 struct trii_rows rows, void *scratch);
     /* Source over: n = af * 255 + ab * (255 - af); alpha (n + 127) / 255, colour (cf * af * 255 + cb * ab * (255 - af)
      * + n / 2) / n, whole numbers. dst may be either image. */
     void (*composite)(const uint8_t *front, const uint8_t *behind, struct trii_size size, uint8_t *dst);
@@ -81,16 +83,16 @@ struct trii_effects {
     /* The same after front's alpha has become alpha * m + 0.5, cut, m being the mask sampled as apply_mask does.
      * `least` is 0, or 255 when what is behind counts as opaque. */
     void (*blend)(const uint8_t *front, const uint8_t *behind, uint32_t least, struct trii_size size, const float *mask,
-                  struct trii_size mask_size, uint8_t *dst, void *scratch);
+                  struct trii_size mask_size, uint8_t *dst, struct trii_rows rows, void *scratch);
     /* apply_mask (kernels.h) with 1 - m for m. src may be dst. */
     void (*apply_outside)(const uint8_t *src, struct trii_size size, const float *mask, struct trii_size mask_size,
-                          uint8_t *dst, void *scratch);
+                          uint8_t *dst, struct trii_rows rows, void *scratch);
     /* With m as above: f + m (i - m f - (1 - m) b), clamped to 0 ... 255, + 0.5, cut; i where inner or outer has no
      * alpha. dst may be the image. */
     void (*unmix)(const struct trii_unmix *from, struct trii_size size, const float *mask, struct trii_size mask_size,
-                  uint8_t *dst, void *scratch);
+                  uint8_t *dst, struct trii_rows rows, void *scratch);
     /* Scaled by s = min(in / out) of both axes and cut at both sides alike: area mean when s > 1, else bilinear. */
-    void (*cover)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out);
+    void (*cover)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, struct trii_rows rows);
     void (*refine)(const uint8_t *image, struct trii_size size, const float *mask, struct trii_size mask_size,
                    const struct trii_refine *refine, float *dst, void *scratch);
     /* `state` holds 0 where nothing was seen yet, else 1 + what was written last. The new value is p + (m - p) * r with

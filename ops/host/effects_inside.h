@@ -29,16 +29,17 @@ static inline struct trii_columns trii_columns_in(void *at, uint32_t width, uint
 }
 
 void TRII_EFFECT(blur)(const uint8_t *src, struct trii_size size, const struct trii_blur *blur, uint8_t *dst,
-                       void *scratch);
+                       struct trii_rows rows, void *scratch);
 void TRII_EFFECT(composite)(const uint8_t *front, const uint8_t *behind, struct trii_size size, uint8_t *dst);
 void TRII_EFFECT(flatten)(const uint8_t *front, const uint8_t rgb[3], struct trii_size size, uint8_t *dst);
 void TRII_EFFECT(blend)(const uint8_t *front, const uint8_t *behind, uint32_t least, struct trii_size size,
-                        const float *mask, struct trii_size mask_size, uint8_t *dst, void *scratch);
+                        const float *mask, struct trii_size mask_size, uint8_t *dst, struct trii_rows rows, void *scratch);
 void TRII_EFFECT(apply_outside)(const uint8_t *src, struct trii_size size, const float *mask, struct trii_size mask_size,
-                                uint8_t *dst, void *scratch);
+                                uint8_t *dst, struct trii_rows rows, void *scratch);
 void TRII_EFFECT(unmix)(const struct trii_unmix *from, struct trii_size size, const float *mask, struct trii_size mask_size,
-                        uint8_t *dst, void *scratch);
-void TRII_EFFECT(cover)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out);
+                        uint8_t *dst, struct trii_rows rows, void *scratch);
+void TRII_EFFECT(cover)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out,
+                        struct trii_rows rows);
 void TRII_EFFECT(refine)(const uint8_t *image, struct trii_size size, const float *mask, struct trii_size mask_size,
                          const struct trii_refine *refine, float *dst, void *scratch);
 void TRII_EFFECT(steady)(const float *mask, size_t count, float base, float motion, float *dst, float *state);

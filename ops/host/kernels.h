@@ -19,6 +19,15 @@ struct trii_size {
     uint32_t width, height;
 };
 
+/* A part of the rows that a kernel writes: begin ... end - 1. Parts may be worked on side by side, each with a scratch
+ * of its own, and give the bits that the whole would. */
+struct trii_rows {
+    uint32_t begin, end;
+};
+static inline struct trii_rows trii_all_rows(struct trii_size size) {
+    return (struct trii_rows){0, size.height};
+}
+
 /* What a separable filter reads for each output position: spans has its first source position and their count, values
  * room for `taps` weights. */
 struct trii_weights {
@@ -27,31 +36,32 @@ struct trii_weights {
     const float *values;
 };
 
-/* Output rows of a resize stand `pitch` bytes apart. */
+/* Output rows of a resize stand `pitch` bytes apart; `dst` and `src` are the whole images' whatever the rows. */
 struct trii_kernels {
     const char *name;
     /* Bilinear: an output pixel samples at (x + 0.5) * (in / out) - 0.5, clamped to [0, in - 1]; neighbours are lerped
      * with a + (b - a) * t, first along x, then along y; the result is v + 0.5, cut to an integer. */
     void (*resize_bilinear)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
-                            void *scratch);
+                            struct trii_rows rows, void *scratch);
     /* Area: the mean of the covered rectangle, fractions of pixels weighted by their area; + 0.5, cut, at most 255. */
     void (*resize_area)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
-                        void *scratch);
+                        struct trii_rows rows, void *scratch);
     /* Nearest: the pixel that (x + 0.5) * (in / out) falls into. */
     void (*resize_nearest)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
-                           void *scratch);
+                           struct trii_rows rows, void *scratch);
     /* Sums of pixels times weights, along x and kept as float, then along y; + 0.5, held in 0 ... 255, cut. The scratch
      * is trii_kernels_weighted(). */
     void (*resize_weighted)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
-                            const struct trii_weights *across, const struct trii_weights *down, float *scratch);
+                            const struct trii_weights *across, const struct trii_weights *down, struct trii_rows rows,
+                            float *scratch);
     /* RGB is kept; alpha becomes alpha * m + 0.5, cut, where m is the mask sampled bilinearly (first along y, then
      * along x) and clamped to 0 ... 1. src may be dst. */
     void (*apply_mask)(const uint8_t *src, struct trii_size image, const float *mask, struct trii_size size,
-                       uint8_t *dst, void *scratch);
+                       uint8_t *dst, struct trii_rows rows, void *scratch);
     /* RGB is multiplied by f / 256 (cut), f = 256 - k * (dx * dx + dy * dy), at least 0 and cut to an integer, with
      * dx = 2 x + 1 - width, dy = 2 y + 1 - height, k = strength * 256 / (width² + height²). Alpha is kept.
      * src may be dst. */
-    void (*vignette)(const uint8_t *src, struct trii_size image, float strength, uint8_t *dst);
+    void (*vignette)(const uint8_t *src, struct trii_size image, float strength, uint8_t *dst, struct trii_rows rows);
 };
 
 /* Bytes of scratch (64-byte aligned) that a call with these sizes needs: the tap tables of one row. `in` is the size

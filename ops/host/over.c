@@ -113,9 +113,9 @@ static inline void blend_block(const uint8_t *front, const uint8_t *behind, uint
 }
 
 void TRII_EFFECT(blend)(const uint8_t *front, const uint8_t *behind, uint32_t least, struct trii_size size,
-                        const float *mask, struct trii_size mask_size, uint8_t *dst, void *scratch) {
+                        const float *mask, struct trii_size mask_size, uint8_t *dst, struct trii_rows rows, void *scratch) {
     const struct masking m = masking_in(scratch, size, mask_size);
-    for (uint32_t y = 0; y < size.height; y++) {
+    for (uint32_t y = rows.begin; y < rows.end; y++) {
         const size_t first = (size_t)y * size.width * 4, whole = size.width - size.width % BLOCK;
         const float *row = mask_of(&m, mask, y);
         for (size_t x = 0; x < whole; x += BLOCK)
@@ -139,9 +139,9 @@ static inline void outside_block(const uint8_t *src, const float *mask, size_t c
 }
 
 void TRII_EFFECT(apply_outside)(const uint8_t *src, struct trii_size size, const float *mask, struct trii_size mask_size,
-                                uint8_t *dst, void *scratch) {
+                                uint8_t *dst, struct trii_rows rows, void *scratch) {
     const struct masking m = masking_in(scratch, size, mask_size);
-    for (uint32_t y = 0; y < size.height; y++) {
+    for (uint32_t y = rows.begin; y < rows.end; y++) {
         const size_t first = (size_t)y * size.width * 4, whole = size.width - size.width % BLOCK;
         const float *row = mask_of(&m, mask, y);
         for (size_t x = 0; x < whole; x += BLOCK)
@@ -179,9 +179,9 @@ static inline void unmix_block(const struct trii_unmix *from, size_t at, const f
 }
 
 void TRII_EFFECT(unmix)(const struct trii_unmix *from, struct trii_size size, const float *mask, struct trii_size mask_size,
-                        uint8_t *dst, void *scratch) {
+                        uint8_t *dst, struct trii_rows rows, void *scratch) {
     const struct masking m = masking_in(scratch, size, mask_size);
-    for (uint32_t y = 0; y < size.height; y++) {
+    for (uint32_t y = rows.begin; y < rows.end; y++) {
         const size_t first = (size_t)y * size.width * 4, whole = size.width - size.width % BLOCK;
         const float *row = mask_of(&m, mask, y);
         for (size_t x = 0; x < whole; x += BLOCK)

@@ -70,10 +70,12 @@ static void sample(const uint8_t *src, struct trii_size in, const struct window 
         dst[c] = (uint8_t)trii_minf(v[c] + 0.5f, 255.0f);
 }
 
-void TRII_EFFECT(cover)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out) {
+void TRII_EFFECT(cover)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out,
+                        struct trii_rows rows) {
     const struct trii_tile cut = trii_cover_window(in, out);
     const struct window w = {cut.x, cut.y, cut.side};
-    for (uint32_t y = 0; y < out.height; y++)
+    dst += (size_t)rows.begin * out.width * 4;
+    for (uint32_t y = rows.begin; y < rows.end; y++)
         for (uint32_t x = 0; x < out.width; x++, dst += 4)
             sample(src, in, &w, x, y, dst);
 }

@@ -4,10 +4,11 @@
 #include "taps.h"
 
 static void resize_bilinear(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out,
-                            size_t pitch, void *scratch) {
+                            size_t pitch, struct trii_rows rows, void *scratch) {
     const float sx = (float)in.width / (float)out.width, sy = (float)in.height / (float)out.height;
     (void)scratch;
-    for (uint32_t y = 0; y < out.height; y++, dst += pitch - (size_t)out.width * 4) {
+    dst += rows.begin * pitch;
+    for (uint32_t y = rows.begin; y < rows.end; y++, dst += pitch - (size_t)out.width * 4) {
         const struct trii_tap v = trii_tap_of(y, in.height, sy);
         const uint8_t *above = src + (size_t)v.lower * in.width * 4, *below = src + (size_t)v.upper * in.width * 4;
         for (uint32_t x = 0; x < out.width; x++, dst += 4) {
@@ -23,17 +24,18 @@ static void resize_bilinear(const uint8_t *src, struct trii_size in, uint8_t *ds
 }
 
 static void resize_area(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
-                        void *scratch) {
+                        struct trii_rows rows, void *scratch) {
     const float sx = (float)in.width / (float)out.width, sy = (float)in.height / (float)out.height;
     const float share = 1.0f / (sx * sy);
     (void)scratch;
-    for (uint32_t y = 0; y < out.height; y++, dst += pitch - (size_t)out.width * 4) {
-        const struct trii_span rows = trii_span_of(y, in.height, sy);
+    dst += rows.begin * pitch;
+    for (uint32_t y = rows.begin; y < rows.end; y++, dst += pitch - (size_t)out.width * 4) {
+        const struct trii_span down = trii_span_of(y, in.height, sy);
         for (uint32_t x = 0; x < out.width; x++, dst += 4) {
             const struct trii_span columns = trii_span_of(x, in.width, sx);
             float sum[4] = {0};
-            for (uint32_t j = rows.begin; j < rows.end; j++) {
-                const float wy = trii_covered(&rows, j);
+            for (uint32_t j = down.begin; j < down.end; j++) {
+                const float wy = trii_covered(&down, j);
                 const uint8_t *row = src + (size_t)j * in.width * 4;
                 for (uint32_t i = columns.begin; i < columns.end; i++) {
                     const float w = wy * trii_covered(&columns, i);
@@ -48,10 +50,11 @@ static void resize_area(const uint8_t *src, struct trii_size in, uint8_t *dst, s
 }
 
 static void resize_nearest(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
-                           void *scratch) {
+                           struct trii_rows rows, void *scratch) {
     const float sx = (float)in.width / (float)out.width, sy = (float)in.height / (float)out.height;
     (void)scratch;
-    for (uint32_t y = 0; y < out.height; y++, dst += pitch - (size_t)out.width * 4) {
+    dst += rows.begin * pitch;
+    for (uint32_t y = rows.begin; y < rows.end; y++, dst += pitch - (size_t)out.width * 4) {
         const uint8_t *row = src + (size_t)trii_nearest_of(y, in.height, sy) * in.width * 4;
         for (uint32_t x = 0; x < out.width; x++, dst += 4) {
             const uint8_t *p = row + (size_t)trii_nearest_of(x, in.width, sx) * 4;
@@ -76,10 +79,12 @@ static void weigh_row(const uint8_t *row, uint32_t width, const struct trii_weig
 
 /* Rows that are summed along x stand in a ring of as many as a column reads. */
 static void resize_weighted(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
-                            const struct trii_weights *across, const struct trii_weights *down, float *scratch) {
+                            const struct trii_weights *across, const struct trii_weights *down, struct trii_rows rows,
+                            float *scratch) {
     const size_t row = (size_t)out.width * 4;
     uint32_t ready = 0;
-    for (uint32_t y = 0; y < out.height; y++, dst += pitch) {
+    dst += rows.begin * pitch;
+    for (uint32_t y = rows.begin; y < rows.end; y++, dst += pitch) {
         const uint32_t begin = down->spans[2 * (size_t)y], count = down->spans[2 * (size_t)y + 1];
         const float *weights = down->values + (size_t)y * down->taps;
         for (ready = ready < begin ? begin : ready; ready < begin + count; ready++)
@@ -94,10 +99,12 @@ static void resize_weighted(const uint8_t *src, struct trii_size in, uint8_t *ds
 }
 
 static void apply_mask(const uint8_t *src, struct trii_size image, const float *mask, struct trii_size size,
-                       uint8_t *dst, void *scratch) {
+                       uint8_t *dst, struct trii_rows rows, void *scratch) {
     const float sx = (float)size.width / (float)image.width, sy = (float)size.height / (float)image.height;
     (void)scratch;
-    for (uint32_t y = 0; y < image.height; y++) {
+    src += (size_t)rows.begin * image.width * 4;
+    dst += (size_t)rows.begin * image.width * 4;
+    for (uint32_t y = rows.begin; y < rows.end; y++) {
         const struct trii_tap v = trii_tap_of(y, size.height, sy);
         const float *above = mask + (size_t)v.lower * size.width, *below = mask + (size_t)v.upper * size.width;
         for (uint32_t x = 0; x < image.width; x++, src += 4, dst += 4) {
@@ -113,10 +120,13 @@ static void apply_mask(const uint8_t *src, struct trii_size image, const float *
     }
 }
 
-static void vignette(const uint8_t *src, struct trii_size image, float strength, uint8_t *dst) {
+static void vignette(const uint8_t *src, struct trii_size image, float strength, uint8_t *dst,
+                     struct trii_rows rows) {
     const uint64_t corner = (uint64_t)image.width * image.width + (uint64_t)image.height * image.height;
     const float k = strength * 256.0f / (float)corner;
-    for (uint32_t y = 0; y < image.height; y++) {
+    src += (size_t)rows.begin * image.width * 4;
+    dst += (size_t)rows.begin * image.width * 4;
+    for (uint32_t y = rows.begin; y < rows.end; y++) {
         const float dy = (float)(2 * (int64_t)y + 1 - (int64_t)image.height);
         for (uint32_t x = 0; x < image.width; x++, src += 4, dst += 4) {
             const float dx = (float)(2 * (int64_t)x + 1 - (int64_t)image.width);

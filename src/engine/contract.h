@@ -17,7 +17,7 @@
  *
  * Errors carry the engine's own words and code; the front door and the executor add engine, stage and region. Engines
  * open concurrently in different threads; one engine's calls are serialised by the front door,
- * except wait and settle, which may run beside them, and whatever signals fences.
+ * except wait and settle, which may run beside them, submit where the engine says so, and whatever signals fences.
  */
 #ifndef TRIPOINT_ENGINE_CONTRACT_H
 #define TRIPOINT_ENGINE_CONTRACT_H
@@ -97,6 +97,9 @@ struct trii_engine_vtable {
                           struct tri_error *err);
     tri_status (*submit)(struct tri_engine *engine, struct trii_prepared *prepared, struct trii_fence *fence,
                          struct tri_error *err);
+    /* Submissions may run beside each other and beside the engine's other calls: the front door does not hold them up.
+     * For engines that work in submit, else frames in flight would wait for each other there. */
+    bool submits_freely;
     tri_status (*wait)(struct tri_engine *engine, struct trii_fence *fence, uint64_t timeout_ns);
     /* Ends the work behind a fence by force, so that the fence is done when this returns; NULL where that can't be. */
     void (*abandon)(struct tri_engine *engine, struct trii_fence *fence);

@@ -383,9 +383,12 @@ tri_status trii_task_prepare(struct tri_engine *engine, const struct trii_stage 
 
 tri_status trii_task_submit(struct trii_task *task, struct trii_fence *fence, struct tri_error *err) {
     struct tri_engine *engine = task->engine;
-    lock(engine);
+    const bool freely = engine->vtable->submits_freely;
+    if (!freely)
+        lock(engine);
     tri_status status = engine->vtable->submit(engine, task->prepared, fence, err);
-    unlock(engine);
+    if (!freely)
+        unlock(engine);
     return place(engine, status, err);
 }
 

@@ -94,7 +94,7 @@ static void resize(const char *filter, uint32_t width, uint32_t height) {
     fill_pixels(&stage.operands[0].region);
     run(&stage);
     (strcmp(filter, "area") == 0 ? trii_kernels_plain.resize_area : trii_kernels_plain.resize_bilinear)(
-        stage.operands[0].region.bytes, in, wanted, out, (size_t)width * 4, NULL);
+        stage.operands[0].region.bytes, in, wanted, out, (size_t)width * 4, trii_all_rows(out), NULL);
     compare(stage.operands[1].region.bytes, wanted, bytes);
     free_operands(&stage);
     free(wanted);
@@ -138,7 +138,8 @@ static void apply_mask(uint32_t width, uint32_t height, uint32_t mask_side, bool
     float *values = (float *)(void *)stage.operands[1].region.bytes;
     for (size_t i = 0; i < (size_t)mask_side * mask_side; i++)
         values[i] = (float)(i * 2654435761u % 65536) / 65535.0f;
-    trii_kernels_plain.apply_mask(stage.operands[0].region.bytes, image, values, mask, wanted, NULL);
+    trii_kernels_plain.apply_mask(stage.operands[0].region.bytes, image, values, mask, wanted,
+                                  trii_all_rows(image), NULL);
     run(&stage);
     compare(stage.operands[2].region.bytes, wanted, bytes);
     free_operands(&stage);

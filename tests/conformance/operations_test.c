@@ -187,9 +187,8 @@ static void resize_one(int e, const struct shapes *shapes, const char *filter, e
     snprintf(what, sizeof what, "%s: resize %s %ux%u to %ux%u", engine_names[e], filter, shapes->in.width,
              shapes->in.height, shapes->out.width, shapes->out.height);
     fill_pixels(pixels, (size_t)bytes_of(&in), contents);
-    void (*const reference)(const uint8_t *, struct trii_size, uint8_t *, struct trii_size, size_t, void *) =
-        strcmp(filter, "area") == 0 ? trii_kernels_plain.resize_area : trii_kernels_plain.resize_bilinear;
-    reference(pixels, shapes->in, wanted, shapes->out, (size_t)shapes->out.width * 4, NULL);
+    (strcmp(filter, "area") == 0 ? trii_kernels_plain.resize_area : trii_kernels_plain.resize_bilinear)(
+        pixels, shapes->in, wanted, shapes->out, (size_t)shapes->out.width * 4, trii_all_rows(shapes->out), NULL);
     run(machine.engine[e], &job, got);
     compare(got, wanted, bytes, machine.tolerance[e], what);
     free(pixels);
@@ -230,7 +229,7 @@ static void apply_mask_one(int e, const struct shapes *shapes, bool in_place, en
              shapes->in.width, shapes->in.height, shapes->out.width, shapes->out.height);
     fill_pixels(pixels, bytes, contents == WHITE ? RANDOM : contents);
     fill_mask(values, cells, contents);
-    trii_kernels_plain.apply_mask(pixels, shapes->in, values, shapes->out, wanted, NULL);
+    trii_kernels_plain.apply_mask(pixels, shapes->in, values, shapes->out, wanted, trii_all_rows(shapes->in), NULL);
     run(machine.engine[e], &job, got);
     compare(got, wanted, bytes, machine.tolerance[e], what);
     free(pixels);
@@ -270,7 +269,7 @@ static void vignette_one(int e, struct trii_size size, double strength) {
                             .in_place = true};
     snprintf(what, sizeof what, "%s: vignette %ux%u by %g", engine_names[e], size.width, size.height, strength);
     fill_pixels(pixels, bytes, RANDOM);
-    trii_kernels_plain.vignette(pixels, size, (float)strength, wanted);
+    trii_kernels_plain.vignette(pixels, size, (float)strength, wanted, trii_all_rows(size));
     run(machine.engine[e], &job, got);
     compare(got, wanted, bytes, machine.tolerance[e], what);
     free(pixels);

@@ -87,30 +87,47 @@ static size_t result_bytes(const struct scene *s, int effect) {
                               : pixels(s->size) * 4;
 }
 
+static void run_rows(const struct trii_effects *set, const struct scene *s, int effect, struct trii_rows rows, uint8_t *out) {
+    switch (effect) {
+    case BLUR:
+        set->blur(s->image, s->size, &s->blur, out, rows, s->scratch);
+        break;
+    case BLEND:
+        set->blend(s->image, s->second, s->size.width % 2 ? 255 : 0, s->size, s->mask, s->other, out, rows, s->scratch);
+        break;
+    case OUTSIDE:
+        set->apply_outside(s->image, s->size, s->mask, s->other, out, rows, s->scratch);
+        break;
+    case UNMIX:
+        set->unmix(&(struct trii_unmix){s->image, s->second, s->image}, s->size, s->mask, s->other, out, rows,
+                   s->scratch);
+        break;
+    default:
+        set->cover(s->image, s->size, out, s->other, rows);
+    }
+}
+
+/* The plain set makes all rows at once, the fast one in parts that begin anywhere; in place (blur reads what is beside a
+ * part) it is one. */
 static void run(const struct trii_effects *set, const struct scene *s, int effect, uint8_t *out) {
     static const uint8_t rgb[3] = {10, 200, 77};
     float *numbers = (float *)(void *)out;
+    const uint32_t height = effect == COVER ? s->other.height : s->size.height;
+    const uint32_t cut = set == &trii_effects_plain || out == s->image ? 0 : random_below(height + 1);
     switch (effect) {
     case BLUR:
-        set->blur(s->image, s->size, &s->blur, out, s->scratch);
+    case BLEND:
+    case OUTSIDE:
+    case UNMIX:
+    case COVER:
+        run_rows(set, s, effect, (struct trii_rows){cut, height}, out);
+        run_rows(set, s, effect, (struct trii_rows){0, cut}, out);
         break;
     case COMPOSITE:
         set->composite(s->image, s->second, s->size, out);
         break;
     case FLATTEN:
         set->flatten(s->image, rgb, s->size, out);
-        break;
-    case BLEND:
-        set->blend(s->image, s->second, s->size.width % 2 ? 255 : 0, s->size, s->mask, s->other, out, s->scratch);
-        break;
-    case OUTSIDE:
-        set->apply_outside(s->image, s->size, s->mask, s->other, out, s->scratch);
-        break;
-    case UNMIX:
-        set->unmix(&(struct trii_unmix){s->image, s->second, s->image}, s->size, s->mask, s->other, out, s->scratch);
-        break;
-    case COVER:
-        set->cover(s->image, s->size, out, s->other);
         break;
     case REFINE:
         set->refine(s->image, s->size, s->mask, s->other, &s->refine, numbers, s->scratch);
@@ -194,7 +211,7 @@ static void a_blur_is_a_gaussian(void **state) {
     for (size_t k = 0; k < sizeof sigmas / sizeof *sigmas; k++) {
         const struct trii_blur blur = trii_blur_plan(sigmas[k], size);
         void *scratch = malloc(trii_blur_scratch(&blur, size));
-        trii_effects_best()->blur(image, size, &blur, out, scratch);
+        trii_effects_best()->blur(image, size, &blur, out, trii_all_rows(size), scratch);
         for (int x = 100; x < 500; x++) {
             double sum = 0, weights = 0;
             for (int i = 0; i < WIDE; i++) {
@@ -224,7 +241,7 @@ static void what_is_transparent_does_not_bleed(void **state) {
         void *scratch = malloc(trii_blur_scratch(&blur, size));
         for (size_t i = 0; i < pixels(size); i++)
             memcpy(image + i * 4, i % 120 < 60 ? (uint8_t[4]){200, 100, 50, 255} : (uint8_t[4]){0, 255, 255, 0}, 4);
-        trii_effects_best()->blur(image, size, &blur, image, scratch);
+        trii_effects_best()->blur(image, size, &blur, image, trii_all_rows(size), scratch);
         for (size_t i = 0; i < pixels(size); i++)
             if (image[i * 4 + 3] > 0 && (image[i * 4] != 200 || image[i * 4 + 1] != 100 || image[i * 4 + 2] != 50))
                 fail_msg("sigma %g: %d %d %d", sigmas[k], image[i * 4], image[i * 4 + 1], image[i * 4 + 2]);
@@ -271,13 +288,15 @@ static void unmixing_gives_the_subject_back(void **state) {
         memcpy(inner + i * 4, (uint8_t[4]){200, 40, 20, 255}, 4);
         memcpy(outer + i * 4, (uint8_t[4]){10, 40, 220, 255}, 4);
     }
-    trii_effects_best()->unmix(&(struct trii_unmix){image, inner, outer}, size, mask, size, out, scratch);
+    trii_effects_best()->unmix(&(struct trii_unmix){image, inner, outer}, size, mask, size, out, trii_all_rows(size),
+                               scratch);
     for (int i = 0; i < 40; i++) {
         assert_true(abs(out[i * 4] - 200) <= 1 && abs(out[i * 4 + 1] - 40) <= 1 && abs(out[i * 4 + 2] - 20) <= 1);
         assert_int_equal(out[i * 4 + 3], i + 1);
     }
     inner[20 * 4 + 3] = 0; /* nothing is known of the subject there */
-    trii_effects_best()->unmix(&(struct trii_unmix){image, inner, outer}, size, mask, size, out, scratch);
+    trii_effects_best()->unmix(&(struct trii_unmix){image, inner, outer}, size, mask, size, out, trii_all_rows(size),
+                               scratch);
     assert_memory_equal(out + 20 * 4, image + 20 * 4, 4);
 }
 

@@ -40,6 +40,15 @@ static void drop(struct buffers *b) {
     free(b->scratch);
 }
 
+/* Rows cut somewhere, in an order of no meaning; a part may be empty. */
+enum { PARTS = 3 };
+static void cut_in_parts(uint32_t rows, struct trii_rows part[PARTS]) {
+    const uint32_t a = random_below(rows + 1), b = a + random_below(rows - a + 1);
+    part[0] = (struct trii_rows){b, rows};
+    part[1] = (struct trii_rows){0, a};
+    part[2] = (struct trii_rows){a, b};
+}
+
 static struct trii_size random_size(void) {
     static const uint32_t special[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 255, 256, 257};
     struct trii_size s = {1 + random_below(90), 1 + random_below(60)};
@@ -72,14 +81,19 @@ static void resizes_agree(void **state) {
     for (int i = 0; i < 400; i++) {
         struct trii_size in = random_size(), out = random_size();
         struct buffers b = make(in, out, in);
-        trii_kernels_plain.resize_bilinear(b.src, in, b.one, out, (size_t)out.width * 4, b.scratch);
-        FAST->resize_bilinear(b.src, in, b.two, out, (size_t)out.width * 4, b.scratch);
+        struct trii_rows part[PARTS];
+        cut_in_parts(out.height, part);
+        trii_kernels_plain.resize_bilinear(b.src, in, b.one, out, (size_t)out.width * 4, trii_all_rows(out), b.scratch);
+        for (size_t k = 0; k < PARTS; k++)
+            FAST->resize_bilinear(b.src, in, b.two, out, (size_t)out.width * 4, part[k], b.scratch);
         compare(&b, in, out, "bilinear");
-        trii_kernels_plain.resize_area(b.src, in, b.one, out, (size_t)out.width * 4, b.scratch);
-        FAST->resize_area(b.src, in, b.two, out, (size_t)out.width * 4, b.scratch);
+        trii_kernels_plain.resize_area(b.src, in, b.one, out, (size_t)out.width * 4, trii_all_rows(out), b.scratch);
+        for (size_t k = 0; k < PARTS; k++)
+            FAST->resize_area(b.src, in, b.two, out, (size_t)out.width * 4, part[k], b.scratch);
         compare(&b, in, out, "area");
-        trii_kernels_plain.resize_nearest(b.src, in, b.one, out, (size_t)out.width * 4, b.scratch);
-        FAST->resize_nearest(b.src, in, b.two, out, (size_t)out.width * 4, b.scratch);
+        trii_kernels_plain.resize_nearest(b.src, in, b.one, out, (size_t)out.width * 4, trii_all_rows(out), b.scratch);
+        for (size_t k = 0; k < PARTS; k++)
+            FAST->resize_nearest(b.src, in, b.two, out, (size_t)out.width * 4, part[k], b.scratch);
         compare(&b, in, out, "nearest");
         drop(&b);
     }
@@ -105,8 +119,12 @@ static void weighted_resizes_agree(void **state) {
         const struct trii_weights across = weights_of(in.width, out.width), down = weights_of(in.height, out.height);
         float *scratch = malloc(trii_kernels_weighted(in, out, down.taps) * sizeof *scratch);
         assert_non_null(scratch);
-        trii_kernels_plain.resize_weighted(b.src, in, b.one, out, (size_t)out.width * 4, &across, &down, scratch);
-        FAST->resize_weighted(b.src, in, b.two, out, (size_t)out.width * 4, &across, &down, scratch);
+        struct trii_rows part[PARTS];
+        cut_in_parts(out.height, part);
+        trii_kernels_plain.resize_weighted(b.src, in, b.one, out, (size_t)out.width * 4, &across, &down,
+                                           trii_all_rows(out), scratch);
+        for (size_t k = 0; k < PARTS; k++)
+            FAST->resize_weighted(b.src, in, b.two, out, (size_t)out.width * 4, &across, &down, part[k], scratch);
         compare(&b, in, out, "weighted");
         free((void *)(uintptr_t)across.spans);
         free((void *)(uintptr_t)across.values);
@@ -129,10 +147,11 @@ static void resizes_into_a_box_leave_the_margin(void **state) {
         const struct trii_kernels *k = sets[i % 2];
         (i % 3 == 0   ? k->resize_bilinear
          : i % 3 == 1 ? k->resize_area
-                      : k->resize_nearest)(wide.src, in, tight.one, out, (size_t)out.width * 4, wide.scratch);
+                      : k->resize_nearest)(wide.src, in, tight.one, out, (size_t)out.width * 4, trii_all_rows(out),
+                                           wide.scratch);
         (i % 3 == 0   ? k->resize_bilinear
          : i % 3 == 1 ? k->resize_area
-                      : k->resize_nearest)(wide.src, in, wide.one, out, pitch, wide.scratch);
+                      : k->resize_nearest)(wide.src, in, wide.one, out, pitch, trii_all_rows(out), wide.scratch);
         for (uint32_t y = 0; y < out.height; y++) {
             assert_memory_equal(wide.one + y * pitch, tight.one + (size_t)y * out.width * 4, (size_t)out.width * 4);
             for (size_t x = (size_t)out.width * 4; x < pitch; x++)
@@ -155,11 +174,14 @@ static void masks_agree_also_in_place(void **state) {
         assert_non_null(mask);
         for (size_t k = 0; k < n; k++) /* a little outside 0 ... 1 too: it is clamped */
             mask[k] = (float)random_below(1200) / 1000.0f - 0.1f;
-        trii_kernels_plain.apply_mask(b.src, image, mask, size, b.one, b.scratch);
-        FAST->apply_mask(b.src, image, mask, size, b.two, b.scratch);
+        struct trii_rows part[PARTS];
+        cut_in_parts(image.height, part);
+        trii_kernels_plain.apply_mask(b.src, image, mask, size, b.one, trii_all_rows(image), b.scratch);
+        for (size_t k = 0; k < PARTS; k++)
+            FAST->apply_mask(b.src, image, mask, size, b.two, part[k], b.scratch);
         compare(&b, image, image, "apply_mask");
         memcpy(b.two, b.src, bytes_of(image));
-        FAST->apply_mask(b.two, image, mask, size, b.two, b.scratch);
+        FAST->apply_mask(b.two, image, mask, size, b.two, trii_all_rows(image), b.scratch);
         compare(&b, image, image, "apply_mask in place");
         free(mask);
         drop(&b);
@@ -174,8 +196,11 @@ static void vignettes_agree(void **state) {
         struct trii_size image = random_size();
         struct buffers b = make(image, image, image);
         float strength = (float)random_below(1001) / 1000.0f;
-        trii_kernels_plain.vignette(b.src, image, strength, b.one);
-        FAST->vignette(b.src, image, strength, b.two);
+        struct trii_rows part[PARTS];
+        cut_in_parts(image.height, part);
+        trii_kernels_plain.vignette(b.src, image, strength, b.one, trii_all_rows(image));
+        for (size_t k = 0; k < PARTS; k++)
+            FAST->vignette(b.src, image, strength, b.two, part[k]);
         compare(&b, image, image, "vignette");
         drop(&b);
     }
@@ -195,30 +220,31 @@ static void resizes_agree(void **state) {
 static void plain_kernels_follow_the_definitions(void **state) {
     (void)state;
     const uint8_t two[8] = {0, 10, 200, 255, 100, 20, 100, 255}; /* two pixels side by side */
+    const struct trii_rows one_row = {0, 1};
     uint8_t out[16];
-    trii_kernels_plain.resize_bilinear(two, (struct trii_size){2, 1}, out, (struct trii_size){4, 1}, 16, NULL);
+    trii_kernels_plain.resize_bilinear(two, (struct trii_size){2, 1}, out, (struct trii_size){4, 1}, 16, one_row, NULL);
     /* weights of the right pixel: 0, 0.25, 0.75, 1 */
     assert_int_equal(out[0], 0);
     assert_int_equal(out[4], 25);
     assert_int_equal(out[8], 75);
     assert_int_equal(out[12], 100);
     assert_int_equal(out[6], 175);
-    trii_kernels_plain.resize_nearest(two, (struct trii_size){2, 1}, out, (struct trii_size){4, 1}, 16, NULL);
+    trii_kernels_plain.resize_nearest(two, (struct trii_size){2, 1}, out, (struct trii_size){4, 1}, 16, one_row, NULL);
     assert_int_equal(out[4], 0);
     assert_int_equal(out[8], 100);
-    trii_kernels_plain.resize_area(two, (struct trii_size){2, 1}, out, (struct trii_size){1, 1}, 4, NULL);
+    trii_kernels_plain.resize_area(two, (struct trii_size){2, 1}, out, (struct trii_size){1, 1}, 4, one_row, NULL);
     assert_int_equal(out[0], 50);
     assert_int_equal(out[1], 15);
     assert_int_equal(out[2], 150);
     const float mask[2] = {0.0f, 1.0f};
-    trii_kernels_plain.apply_mask(two, (struct trii_size){2, 1}, mask, (struct trii_size){2, 1}, out, NULL);
+    trii_kernels_plain.apply_mask(two, (struct trii_size){2, 1}, mask, (struct trii_size){2, 1}, out, one_row, NULL);
     assert_int_equal(out[3], 0);
     assert_int_equal(out[7], 255);
     assert_int_equal(out[4], 100);
     /* 2x2 at full strength: dx² + dy² = 2, w² + h² = 8, so f = 256 - 256 * 2 / 8 = 192 */
     uint8_t square[16];
     memset(square, 200, sizeof square);
-    trii_kernels_plain.vignette(square, (struct trii_size){2, 2}, 1.0f, square);
+    trii_kernels_plain.vignette(square, (struct trii_size){2, 2}, 1.0f, square, (struct trii_rows){0, 2});
     assert_int_equal(square[0], 200 * 192 / 256);
     assert_int_equal(square[3], 200);
 }

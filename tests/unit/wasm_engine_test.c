@@ -184,7 +184,7 @@ static void expect_vignette(struct wasm_world *world, uint64_t height, uint64_t 
     uint8_t *wanted = malloc(bytes);
     assert_non_null(wanted);
     fill(in.bytes, bytes);
-    trii_kernels_plain.vignette(in.bytes, size, (float)strength, wanted);
+    trii_kernels_plain.vignette(in.bytes, size, (float)strength, wanted, trii_all_rows(size));
     assert_ok(prepare_vignette(world, &in, &out, height, width, strength, &err));
     assert_ok(wasm_run(world, &err));
     assert_memory_equal(out.bytes, wanted, bytes);
@@ -273,7 +273,7 @@ static void work(void *user) {
     const struct trii_op *op = trii_op_get(TRII_OP_VIGNETTE);
     static _Thread_local uint8_t image[64 * 11 * 4], wanted[64 * 11 * 4];
     fill(image, bytes);
-    trii_kernels_plain.vignette(image, size, 0.6f, wanted);
+    trii_kernels_plain.vignette(image, size, 0.6f, wanted, trii_all_rows(size));
     for (int frame = 0; frame < 40; frame++) {
         struct trii_stage stage = {.name = "darken", .op = op, .operand_count = 2, .in_place = true};
         struct trii_region region;

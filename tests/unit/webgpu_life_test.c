@@ -108,7 +108,8 @@ static void check_mask_result(const struct trii_stage *stage) {
     uint8_t *wanted = malloc(IMAGE_BYTES);
     assert_non_null(wanted);
     trii_kernels_plain.apply_mask(stage->operands[0].region.bytes, image,
-                                  (const float *)(const void *)stage->operands[1].region.bytes, mask, wanted, NULL);
+                                  (const float *)(const void *)stage->operands[1].region.bytes, mask, wanted,
+                                  trii_all_rows(image), NULL);
     assert_memory_equal(stage->operands[2].region.bytes, wanted, IMAGE_BYTES);
     free(wanted);
 }

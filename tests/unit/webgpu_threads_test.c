@@ -66,7 +66,8 @@ static bool one_round(struct worker *worker) {
         !operand(worker, &stage, 0, tri_layout_image(HEIGHT, WIDTH, 4, TRI_DTYPE_U8)) ||
         !operand(worker, &stage, 1, tri_layout_image(SIDE, SIDE, 4, TRI_DTYPE_U8)))
         return false;
-    trii_kernels_plain.resize_bilinear(stage.operands[0].region.bytes, image, wanted, small, (size_t)small.width * 4, NULL);
+    trii_kernels_plain.resize_bilinear(stage.operands[0].region.bytes, image, wanted, small, (size_t)small.width * 4,
+                                       trii_all_rows(small), NULL);
     trii_fence_init(&fence);
     if (!good(worker, trii_task_prepare(engine, &stage, &task, &worker->err), "prepare") ||
         !good(worker, trii_task_submit(task, &fence, &worker->err), "submit") ||

@@ -10,10 +10,17 @@ static struct trii_format format_of(const struct trii_operand *operand) {
                                 .channels = (size_t)operand->layout.shape[2]};
 }
 
-static void run(const struct trii_host_job *job) {
-    const struct trii_operand *in = &job->stage->operands[0], *out = &job->stage->operands[1];
-    trii_convert(trii_convert_best(), in->region.bytes, format_of(in), out->region.bytes, format_of(out),
-                 (size_t)(in->layout.shape[0] * in->layout.shape[1]));
+static size_t pixel_bytes(const struct trii_operand *operand) {
+    const struct trii_format format = format_of(operand);
+    return format.channels * (format.element == TRII_ELEMENT_U8 ? 1 : format.element == TRII_ELEMENT_F16 ? 2 : 4);
 }
 
-const struct trii_host_recipe trii_host_convert = {.run = run};
+static void run(const struct trii_host_job *job, struct trii_rows rows, void *scratch) {
+    const struct trii_operand *in = &job->stage->operands[0], *out = &job->stage->operands[1];
+    const size_t width = (size_t)in->layout.shape[1], first = rows.begin * width;
+    (void)scratch;
+    trii_convert(trii_convert_best(), in->region.bytes + first * pixel_bytes(in), format_of(in),
+                 out->region.bytes + first * pixel_bytes(out), format_of(out), (rows.end - rows.begin) * width);
+}
+
+const struct trii_host_recipe trii_host_convert = {.rows = trii_host_rows, .run = run};

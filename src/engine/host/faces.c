@@ -11,26 +11,32 @@ static const float *numbers(const struct trii_stage *stage, size_t i) {
     return (const float *)(const void *)stage->operands[i].region.bytes;
 }
 
-/* ---- face_tiles: the scratch is the list of tiles ---- */
+/* ---- face_tiles: what is shared is the list of tiles; they are the rows ---- */
 
-static size_t tiles_scratch(const struct trii_stage *stage) {
-    return trii_faces_tiles(trii_host_size(&stage->operands[0]), whole(stage, "levels")) * sizeof(struct trii_tile);
+static uint32_t tile_count(const struct trii_stage *stage) {
+    return trii_faces_tiles(trii_host_size(&stage->operands[0]), whole(stage, "levels"));
+}
+
+static size_t tiles_shared(const struct trii_stage *stage) {
+    return tile_count(stage) * sizeof(struct trii_tile);
 }
 
 static tri_status prepare_tiles(struct trii_host_job *job, struct tri_error *err) {
     const struct trii_size size = trii_host_size(&job->stage->operands[0]);
-    const uint32_t count = trii_faces_tiles(size, whole(job->stage, "levels"));
-    struct trii_tile *tiles = job->scratch;
+    const uint32_t count = tile_count(job->stage);
+    struct trii_tile *tiles = job->shared;
     (void)err;
     for (uint32_t i = 0; i < count; i++)
         tiles[i] = trii_faces_tile(size, i);
     return TRI_OK;
 }
 
-static void run_tiles(const struct trii_host_job *job) {
+static void run_tiles(const struct trii_host_job *job, struct trii_rows rows, void *scratch) {
     const struct trii_operand *in = &job->stage->operands[0], *out = &job->stage->operands[1];
-    trii_effects_best()->tiles(in->region.bytes, trii_host_size(in), job->scratch,
-                               (size_t)out->layout.shape[0] / TRII_TILE_SIDE, out->region.bytes);
+    const size_t tile_bytes = (size_t)TRII_TILE_SIDE * TRII_TILE_SIDE * 4;
+    (void)scratch;
+    trii_effects_best()->tiles(in->region.bytes, trii_host_size(in), (const struct trii_tile *)job->shared + rows.begin,
+                               rows.end - rows.begin, out->region.bytes + rows.begin * tile_bytes);
 }
 
 /* ---- decode_faces ---- */
@@ -40,11 +46,12 @@ static size_t decode_scratch(const struct trii_stage *stage) {
     return trii_faces_scratch();
 }
 
-static void run_decode(const struct trii_host_job *job) {
+static void run_decode(const struct trii_host_job *job, struct trii_rows rows, void *scratch) {
+    (void)rows;
     const struct trii_stage *stage = job->stage;
     trii_faces_find(numbers(stage, 0), numbers(stage, 1), (uint32_t)stage->operands[1].layout.shape[0],
                     trii_host_size(&stage->operands[2]), (float)trii_args_number(stage->op, &stage->args, "score"),
-                    whole(stage, "capacity"), (float *)(void *)stage->operands[3].region.bytes, job->scratch);
+                    whole(stage, "capacity"), (float *)(void *)stage->operands[3].region.bytes, scratch);
 }
 
 /* ---- hide_boxes ---- */
@@ -62,13 +69,15 @@ static size_t hide_scratch(const struct trii_stage *stage) {
     return trii_hide_scratch(&hide);
 }
 
-static void run_hide(const struct trii_host_job *job) {
+static void run_hide(const struct trii_host_job *job, struct trii_rows rows, void *scratch) {
+    (void)rows;
     const struct trii_stage *stage = job->stage;
     const struct trii_hide hide = hide_of(stage);
     trii_effects_best()->hide(stage->operands[0].region.bytes, trii_host_size(&stage->operands[0]), numbers(stage, 1),
-                              &hide, stage->operands[2].region.bytes, job->scratch);
+                              &hide, stage->operands[2].region.bytes, scratch);
 }
 
-const struct trii_host_recipe trii_host_face_tiles = {.scratch = tiles_scratch, .prepare = prepare_tiles, .run = run_tiles};
+const struct trii_host_recipe trii_host_face_tiles = {
+    .shared = tiles_shared, .prepare = prepare_tiles, .rows = tile_count, .run = run_tiles};
 const struct trii_host_recipe trii_host_decode_faces = {.scratch = decode_scratch, .run = run_decode};
 const struct trii_host_recipe trii_host_hide_boxes = {.scratch = hide_scratch, .run = run_hide};

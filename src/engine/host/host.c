@@ -3,25 +3,40 @@
  * other engines are compared with, and what most tests of the rooms above run on.
  *
  * Synchronous: submit does the work and signals the fence. A prepared stage owns its kernels'
- * scratch, so running allocates nothing.
+ * memory, so running allocates nothing. Submissions run beside each other and beside the engine's other calls: a stage
+ * has all it needs, and the crew (crew.h) is taken by one of them at a time. Only functions of shared objects, who may not
+ * expect it, are called one at a time.
  */
+#include "engine/host/crew.h"
 #include "engine/host/host.h"
 #include "engine/host/native.h"
 
 #include "base/alloc.h"
+#include "base/busy.h"
 #include "base/status.h"
+
+#include <pthread.h>
 
 struct host_engine {
     struct tri_engine head;
     const struct trii_kernels *kernels;
+    struct trii_crew crew;
+    pthread_mutex_t natives;
 };
 
-#define LINE ((size_t)64) /* bytes of a cache line */
+#define LINE ((size_t)64)          /* bytes of a cache line */
+#define SMALL (UINT64_C(1) << 20)  /* bytes of all operands: below that, calling the crew costs more than it saves */
+#define ROWS_LEAST 16u             /* of a part: tables that each part makes anew cost less than that */
+#define PARTS_EACH 8u              /* a thread: so many, that the last one does not keep all waiting for long */
 
 struct trii_prepared {
     const struct trii_host_recipe *recipe;
     struct trii_host_job job;
-    void *scratch_memory;
+    uint32_t rows;
+    bool is_divided; /* among the crew */
+    void *memory;
+    uint8_t *scratch; /* of the first who works; each has `scratch_bytes` */
+    size_t scratch_bytes;
     struct trii_host_native *native; /* of a shared object: instead of all that */
 };
 
@@ -30,14 +45,18 @@ static struct host_engine *self_of(const struct tri_engine *engine) {
 }
 
 static tri_status host_open(struct tri_engine *engine, const struct tri_engine_params *params, struct tri_error *err) {
-    (void)params;
+    struct host_engine *self = self_of(engine);
     (void)err;
-    self_of(engine)->kernels = trii_kernels_best();
+    self->kernels = trii_kernels_best();
+    trii_crew_init(&self->crew, params->threads);
+    pthread_mutex_init(&self->natives, NULL);
     return TRI_OK;
 }
 
 static void host_close(struct tri_engine *engine) {
-    (void)engine;
+    struct host_engine *self = self_of(engine);
+    trii_crew_finish(&self->crew);
+    pthread_mutex_destroy(&self->natives);
 }
 
 static void host_info(const struct tri_engine *engine, struct tri_engine_info *out) {
@@ -79,16 +98,43 @@ static void host_forget(struct tri_engine *engine, uint32_t index, uint32_t gene
 static void host_release(struct tri_engine *engine, struct trii_prepared *prepared) {
     (void)engine;
     trii_free(prepared->native);
-    trii_free(prepared->scratch_memory);
+    trii_free(prepared->memory);
     trii_free(prepared);
 }
 
-static tri_status fill(struct trii_prepared *p, struct tri_error *err) {
-    const size_t bytes = p->recipe->scratch ? p->recipe->scratch(p->job.stage) : 0;
-    p->scratch_memory = bytes <= SIZE_MAX - LINE ? trii_calloc(1, bytes + LINE) : NULL;
-    if (!p->scratch_memory)
-        return trii_fail(err, TRI_NO_MEMORY, "host: no memory for the tables of %s", p->job.stage->op->info.name);
-    p->job.scratch = (void *)(((uintptr_t)p->scratch_memory + LINE - 1) & ~(uintptr_t)(LINE - 1));
+static bool is_small(const struct trii_stage *stage) {
+    uint64_t all = 0;
+    for (size_t i = 0; i < stage->operand_count; i++) {
+        uint64_t bytes = 0;
+        (void)!tri_layout_bytes_needed(&stage->operands[i].layout, &bytes, NULL); /* the front door has asked this */
+        all += bytes;
+    }
+    return all < SMALL;
+}
+
+/* Rounded up to lines of the cache. */
+static size_t bytes_of(trii_host_bytes *bytes, const struct trii_stage *stage) {
+    const size_t exact = bytes ? bytes(stage) : 0;
+    return exact <= SIZE_MAX - LINE ? (exact + LINE - 1) & ~(LINE - 1) : SIZE_MAX;
+}
+
+/* The shared part, then a scratch for each who may work. */
+static tri_status fill(struct host_engine *self, struct trii_prepared *p, struct tri_error *err) {
+    const struct trii_stage *stage = p->job.stage;
+    const size_t shared = bytes_of(p->recipe->shared, stage);
+    size_t all;
+    p->scratch_bytes = bytes_of(p->recipe->scratch, stage);
+    p->rows = p->recipe->rows ? p->recipe->rows(stage) : 0;
+    p->is_divided = p->rows > 1 && !is_small(stage) && !(p->recipe->has_margins && stage->in_place);
+    if (p->is_divided)
+        trii_crew_start(&self->crew);
+    if (!__builtin_mul_overflow(p->scratch_bytes, p->is_divided ? self->crew.started + 1 : 1, &all) &&
+        !__builtin_add_overflow(all, shared, &all) && all <= SIZE_MAX - LINE)
+        p->memory = trii_calloc(1, all + LINE);
+    if (!p->memory)
+        return trii_fail(err, TRI_NO_MEMORY, "host: no memory for the tables of %s", stage->op->info.name);
+    p->job.shared = (void *)(((uintptr_t)p->memory + LINE - 1) & ~(uintptr_t)(LINE - 1));
+    p->scratch = (uint8_t *)p->job.shared + shared;
     return p->recipe->prepare ? p->recipe->prepare(&p->job, err) : TRI_OK;
 }
 
@@ -99,7 +145,7 @@ static tri_status host_prepare(struct tri_engine *engine, const struct trii_stag
         return trii_fail(err, TRI_NO_MEMORY, "host: no memory for a prepared %s", stage->op->info.name);
     p->recipe = trii_host_recipe_of(stage->op);
     p->job = (struct trii_host_job){.kernels = self_of(engine)->kernels, .stage = stage};
-    tri_status status = stage->op->custom ? trii_host_native_make(stage, &p->native, err) : fill(p, err);
+    tri_status status = stage->op->custom ? trii_host_native_make(stage, &p->native, err) : fill(self_of(engine), p, err);
     if (status != TRI_OK) {
         host_release(engine, p);
         return status;
@@ -108,16 +154,37 @@ static tri_status host_prepare(struct tri_engine *engine, const struct trii_stag
     return TRI_OK;
 }
 
+static void run_rows(const void *job, struct trii_rows rows, uint32_t member) {
+    const struct trii_prepared *p = job;
+    p->recipe->run(&p->job, rows, p->scratch + p->scratch_bytes * member);
+}
+
+static void run(struct host_engine *self, const struct trii_prepared *p) {
+    trii_busy_add(1);
+    if (p->is_divided)
+        trii_crew_run(&self->crew, p->rows, p->recipe->has_margins ? 1 : ROWS_LEAST,
+                      p->recipe->has_margins ? 1 : PARTS_EACH, run_rows, p);
+    else
+        run_rows(p, (struct trii_rows){0, p->rows}, 0);
+    trii_busy_sub(1);
+}
+
+static tri_status run_native(struct host_engine *self, struct trii_host_native *native, struct tri_error *err) {
+    pthread_mutex_lock(&self->natives);
+    tri_status status = trii_host_native_run(native, err);
+    pthread_mutex_unlock(&self->natives);
+    return status;
+}
+
 static tri_status host_submit(struct tri_engine *engine, struct trii_prepared *prepared, struct trii_fence *fence,
                               struct tri_error *err) {
-    (void)engine;
     (void)err;
     struct tri_error told = {0};
     tri_status status = TRI_OK;
     if (prepared->native)
-        status = trii_host_native_run(prepared->native, &told);
+        status = run_native(self_of(engine), prepared->native, &told);
     else
-        prepared->recipe->run(&prepared->job);
+        run(self_of(engine), prepared);
     trii_fence_signal(fence, status, status == TRI_OK ? NULL : &told);
     return TRI_OK;
 }
@@ -151,6 +218,7 @@ const struct trii_engine_vtable trii_host_engine = {
     .forget = host_forget,
     .prepare = host_prepare,
     .submit = host_submit,
+    .submits_freely = true,
     .wait = NULL,
     .release = host_release,
     .peek = host_peek,

@@ -12,7 +12,8 @@ static size_t refine_scratch(const struct trii_stage *stage) {
                                (uint32_t)number(stage, "radius"));
 }
 
-static void run_refine(const struct trii_host_job *job) {
+static void run_refine(const struct trii_host_job *job, struct trii_rows rows, void *scratch) {
+    (void)rows;
     const struct trii_stage *stage = job->stage;
     const struct trii_operand *image = &stage->operands[0], *mask = &stage->operands[1];
     const struct trii_refine refine =
@@ -22,23 +23,24 @@ static void run_refine(const struct trii_host_job *job) {
                          trii_args_number(stage->op, &stage->args, "high"));
     trii_effects_best()->refine(image->region.bytes, trii_host_size(image), (const float *)(const void *)mask->region.bytes,
                                 trii_host_size(mask), &refine, (float *)(void *)stage->operands[2].region.bytes,
-                                job->scratch);
+                                scratch);
 }
 
-/* The scratch, zeroed when prepared, is what the stage remembers. */
-static size_t steady_scratch(const struct trii_stage *stage) {
+/* Zeroed when prepared: what the stage remembers. */
+static size_t steady_shared(const struct trii_stage *stage) {
     const struct trii_size size = trii_host_size(&stage->operands[0]);
     return (size_t)size.width * size.height * sizeof(float);
 }
 
-static void run_steady(const struct trii_host_job *job) {
+static void run_steady(const struct trii_host_job *job, struct trii_rows rows, void *scratch) {
     const struct trii_stage *stage = job->stage;
-    const struct trii_size size = trii_host_size(&stage->operands[0]);
-    trii_effects_best()->steady((const float *)(const void *)stage->operands[0].region.bytes,
-                                (size_t)size.width * size.height, 1.0f - number(stage, "strength"),
-                                1.0f / number(stage, "motion"), (float *)(void *)stage->operands[1].region.bytes,
-                                job->scratch);
+    const size_t width = trii_host_size(&stage->operands[0]).width, first = rows.begin * width;
+    (void)scratch;
+    trii_effects_best()->steady((const float *)(const void *)stage->operands[0].region.bytes + first,
+                                (rows.end - rows.begin) * width, 1.0f - number(stage, "strength"),
+                                1.0f / number(stage, "motion"),
+                                (float *)(void *)stage->operands[1].region.bytes + first, (float *)job->shared + first);
 }
 
 const struct trii_host_recipe trii_host_refine = {.scratch = refine_scratch, .run = run_refine};
-const struct trii_host_recipe trii_host_steady = {.scratch = steady_scratch, .run = run_steady};
+const struct trii_host_recipe trii_host_steady = {.shared = steady_shared, .rows = trii_host_rows, .run = run_steady};
