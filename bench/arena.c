@@ -66,6 +66,15 @@ static void churn(uint64_t bytes) {
     live[which] = allocate(live_bytes[which], 1);
 }
 
+/* Likewise, but what comes has a size of its own: holes are cut and joined. */
+static void churn_mixed(uint64_t bytes) {
+    (void)bytes;
+    uint32_t which = random_below(LIVE);
+    release(live[which]);
+    live_bytes[which] = (1 + random_below(16)) * TRI_PAGE_BYTES;
+    live[which] = allocate(live_bytes[which], 1);
+}
+
 static void libc_pair(uint64_t bytes) {
     void *memory = aligned_alloc(TRI_PAGE_BYTES, bytes);
     must(memory != NULL, "aligned_alloc");
@@ -127,6 +136,7 @@ static struct line lines[] = {
     {"pair_8m", "allocate + free 8 MiB, same owner", pair, 8 * MIB, 2000},
     {"pair_512m", "allocate + free 512 MiB, same owner", pair, 512 * MIB, 20},
     {"churn", "free + allocate a random live one, same owner", churn, 0, 60000},
+    {"churn_mixed", "free a random live one, allocate 4 to 64 KiB", churn_mixed, 0, 60000},
     {"zeroed_4k", "allocate + free 4 KiB, zeroed", pair_zeroed, 4 * KIB, 4000},
     {"zeroed_64k", "allocate + free 64 KiB, zeroed", pair_zeroed, 64 * KIB, 1000},
     {"zeroed_1m", "allocate + free 1 MiB, zeroed", pair_zeroed, MIB, 200},

@@ -25,7 +25,7 @@ static uint64_t units_bytes(const struct tri_arena *arena) {
 }
 
 static uint64_t slots_bytes(void) {
-    return (TRI_REGION_MAX + 1) * sizeof(struct trii_slot);
+    return (TRI_REGION_MAX + 1) * sizeof(struct trii_slot) + TRI_REGION_MAX * sizeof(struct trii_told);
 }
 
 /* The tables of regions and of pages: address space that costs memory only where it is used. */
@@ -33,6 +33,7 @@ tri_status trii_arena_open_tables(struct tri_arena *arena, struct tri_error *err
     void *slots = NULL, *table = NULL;
     int failed = trii_backing_table(slots_bytes(), &slots);
     arena->slots = slots;
+    arena->told = slots ? (struct trii_told *)(arena->slots + TRI_REGION_MAX + 1) : NULL;
     if (!failed)
         failed = trii_sys_zero_in_child(slots, slots_bytes());
     if (!failed)
@@ -54,6 +55,7 @@ static void close_payload(struct tri_arena *arena) {
         trii_sys_unmap(arena->slots, slots_bytes());
     arena->space.table = NULL;
     arena->slots = NULL;
+    arena->told = NULL;
     trii_backing_close(&arena->backing, inherited);
 }
 
@@ -230,11 +232,11 @@ static tri_status drain_timeout(const struct tri_arena *arena, uint32_t claimed,
                                 struct tri_error *err) {
     bool is_claim = claimed != TRII_SLOT_NONE;
     uint32_t index = is_claim ? claimed : doomed;
-    const struct trii_slot *slot = &arena->slots[index];
-    trii_fail(err, TRI_TIMEOUT, "arena \"%s\": not drained in time: region \"%s\" is %s%s", arena->label, slot->label,
+    const char *label = arena->told[index].label;
+    trii_fail(err, TRI_TIMEOUT, "arena \"%s\": not drained in time: region \"%s\" is %s%s", arena->label, label,
               is_claim ? "claimed, state " : "freed but still in use by a claim or a view",
               is_claim ? tri_sync_state_name(tri_sync_state(arena->sync, index)) : "");
-    return trii_error_place(err, TRI_TIMEOUT, NULL, NULL, slot->label);
+    return trii_error_place(err, TRI_TIMEOUT, NULL, NULL, label);
 }
 
 tri_status tri_arena_drain(struct tri_arena *arena, uint64_t timeout_ns, struct tri_error *err) {

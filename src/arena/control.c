@@ -71,7 +71,7 @@ void trii_control_publish(struct tri_arena *arena, uint32_t index, uint32_t gene
     const struct trii_slot *slot = &arena->slots[index];
     struct tri_layout layout = tri_layout_bytes(trii_load_relaxed(&slot->size_bytes));
     char label[TRI_LABEL_BYTES] = "";
-    trii_name_copy(label, sizeof label, slot->label);
+    trii_name_copy(label, sizeof label, arena->told[index].label);
     trii_add_acq_rel(&entry->revision, 1); /* odd; the release stores below can't come before */
     trii_store_release(&entry->size_bytes, trii_load_relaxed(&slot->size_bytes));
     trii_store_release(&entry->extent, (uint64_t)trii_load_relaxed(&slot->first) << 32 | trii_load_relaxed(&slot->units));

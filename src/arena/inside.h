@@ -56,14 +56,21 @@ static inline uint32_t trii_word_pins(uint64_t word) {
     return (uint32_t)(word & TRII_WORD_PINS_MAX);
 }
 
+/* One cache line: all that allocating, checking, pinning and freeing touch. */
 struct trii_slot {
-    _Alignas(64) _Atomic uint64_t word; /* what checking and pinning touch lies in one cache line */
+    _Alignas(64) _Atomic uint64_t word;
     _Atomic uint64_t size_bytes;
     _Atomic uint32_t first, units; /* of the backing */
     _Atomic uint32_t segment;
     uint32_t next;   /* lock: in the free or the lingering list */
     uint16_t owner;  /* lock: whose bytes the pages hold once freed (backing.h) */
     bool has_layout; /* lock */
+    bool numbered;   /* lock: the label is "region N", and need not be written again */
+};
+_Static_assert(sizeof(struct trii_slot) == 64, "a random free is cache misses and little else");
+
+/* The rest of a slot. */
+struct trii_told {
     char label[TRI_LABEL_BYTES]; /* written under the lock while FREE, constant until reclaimed */
     struct tri_layout layout;    /* lock */
 };
@@ -97,6 +104,7 @@ struct tri_arena {
     uint32_t drainers;           /* lock */
     _Atomic uint32_t reclaimed;  /* lock to write; the word that drainers sleep on */
     struct trii_slot *slots;     /* TRI_REGION_MAX of them, and one that marks the process (below) */
+    struct trii_told *told;      /* TRI_REGION_MAX, behind the slots */
 
     pthread_rwlock_t watch_lock;
     struct trii_region_watch *_Atomic watches; /* watch_lock to change or walk */

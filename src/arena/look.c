@@ -39,7 +39,7 @@ static void fill(const struct tri_arena *arena, tri_handle handle, struct place 
     out->mapped_bytes = (uint64_t)place.units << backing->unit_shift;
     out->fd = backing->sealed ? -1 : segment->fd; /* there our window is the only writable one */
     out->fd_offset = (uint64_t)(place.first - segment->first) << backing->unit_shift;
-    out->label = arena->slots[trii_handle_index(handle)].label;
+    out->label = arena->told[trii_handle_index(handle)].label;
 }
 
 tri_status trii_arena_resolve(const struct tri_arena *arena, tri_handle handle, struct trii_region *out,
@@ -65,7 +65,7 @@ static tri_status pin(const struct tri_arena *arena, tri_handle handle, struct t
             return arena->imported ? trii_peer_refuse(arena, "an engine", err) : trii_report_handle(arena, handle, err);
         if (trii_word_pins(word) >= TRII_WORD_PINS_MAX - 1)
             return trii_fail(err, TRI_LIMIT, "arena \"%s\": region \"%s\" is pinned %u times, no more are possible",
-                             arena->label, slot->label, trii_word_pins(word));
+                             arena->label, arena->told[trii_handle_index(handle)].label, trii_word_pins(word));
     } while (!trii_cas_acq_rel(&slot->word, &word, word + 1));
     return TRI_OK;
 }
@@ -165,7 +165,7 @@ tri_status tri_region_set_layout(struct tri_arena *arena, tri_handle region, con
     if (status == TRI_OK) {
         struct trii_slot *slot = &arena->slots[r.index];
         pthread_mutex_lock(&arena->lock);
-        slot->layout = *layout;
+        arena->told[r.index].layout = *layout;
         slot->has_layout = true;
         trii_control_set_layout(arena, r.index, layout);
         pthread_mutex_unlock(&arena->lock);
@@ -188,7 +188,7 @@ tri_status tri_region_layout(const struct tri_arena *arena, tri_handle region, s
         return status;
     const struct trii_slot *slot = &arena->slots[r.index];
     pthread_mutex_lock(&own->lock);
-    *out = slot->has_layout ? slot->layout : tri_layout_bytes(r.size_bytes);
+    *out = slot->has_layout ? arena->told[r.index].layout : tri_layout_bytes(r.size_bytes);
     pthread_mutex_unlock(&own->lock);
     trii_arena_unpin(own, r.index);
     return TRI_OK;

@@ -96,6 +96,16 @@ static uint32_t segment_of(const struct trii_backing *backing, uint32_t unit) {
     return low;
 }
 
+static void set_label(struct tri_arena *arena, uint32_t index, const char *label) {
+    struct trii_slot *slot = &arena->slots[index];
+    bool named = label && label[0];
+    if (named)
+        trii_name_copy(arena->told[index].label, TRI_LABEL_BYTES, label);
+    else if (!slot->numbered)
+        number_label(arena->told[index].label, index);
+    slot->numbered = !named;
+}
+
 /* Under the lock: a slot with pages, not published yet. */
 static tri_status take_slot(struct tri_arena *arena, const struct wish *wish, uint32_t *out, struct tri_error *err) {
     uint32_t first;
@@ -122,10 +132,7 @@ static tri_status take_slot(struct tri_arena *arena, const struct wish *wish, ui
     trii_store_release(&slot->segment, segment_of(&arena->backing, first));
     slot->owner = wish->owner ? wish->owner : TRII_OWNER_NOBODY;
     slot->has_layout = false;
-    if (wish->params.label && wish->params.label[0])
-        trii_name_copy(slot->label, sizeof slot->label, wish->params.label);
-    else
-        number_label(slot->label, index);
+    set_label(arena, index, wish->params.label);
     arena->occupied++;
     arena->used_units += wish->units;
     arena->high_water_units = trii_max_u64(arena->high_water_units, arena->used_units);
@@ -190,7 +197,7 @@ tri_status tri_region_allocate(struct tri_arena *arena, const struct tri_region_
     trii_validate_prepare(arena, first, wish.units, false);
     if (failed) {
         status = trii_fail_errno(err, TRI_NO_MEMORY, failed, "arena \"%s\": can't prefault region \"%s\" of %llu bytes",
-                                 arena->label, slot->label, (unsigned long long)wish.params.size_bytes);
+                                 arena->label, arena->told[index].label, (unsigned long long)wish.params.size_bytes);
         pthread_mutex_lock(&arena->lock);
         put_slot(arena, index);
         pthread_mutex_unlock(&arena->lock);

@@ -37,10 +37,10 @@ static tri_status report_own(const struct tri_arena *arena, tri_handle handle, s
     if (generation == trii_word_generation(word) && trii_word_state(word) == TRII_SLOT_DOOMED)
         return trii_fail(err, TRI_BAD_HANDLE,
                          "arena \"%s\": region \"%s\" was freed already (its pages wait for claims or views to end)",
-                         arena->label, slot->label);
+                         arena->label, arena->told[index].label);
     if (generation == trii_word_generation(word))
         return trii_fail(err, TRI_BAD_HANDLE, "arena \"%s\": region \"%s\" was freed already", arena->label,
-                         slot->label);
+                         arena->told[index].label);
     return trii_fail(err, TRI_BAD_HANDLE,
                      "arena \"%s\": handle 0x%016" PRIx64 " is stale: its region was freed, and number %u was given "
                      "out anew",
@@ -103,7 +103,7 @@ tri_status trii_report_exhausted(const struct tri_arena *arena, uint64_t bytes, 
         bool doomed = trii_word_state(trii_load_acquire(&holders[i]->word)) == TRII_SLOT_DOOMED;
         uint64_t size = (uint64_t)trii_load_relaxed(&holders[i]->units) << arena->backing.unit_shift;
         used += (size_t)snprintf(names + used, sizeof names - used, "%s\"%s\" %s%s", i ? ", " : "; the largest: ",
-                                 holders[i]->label, size_text(size, a), doomed ? " (freed, still in use)" : "");
+                                 arena->told[holders[i] - arena->slots].label, size_text(size, a), doomed ? " (freed, still in use)" : "");
     }
     uint64_t in_use = arena->used_units << arena->backing.unit_shift;
     uint32_t unbacked = arena->backing.units - arena->backing.backed;

@@ -116,7 +116,7 @@ static void report(const struct trii_validator *v, uint32_t region, const struct
     } else if (before < REPORTS_MAX) {
         const struct trii_slot *slot = &arena->slots[region];
         put(&line, "region \"");
-        put(&line, slot->label);
+        put(&line, arena->told[region].label);
         put(&line, "\" (number ");
         put_number(&line, region, 10);
         put(&line, trii_word_state(trii_load_relaxed(&slot->word)) == TRII_SLOT_LIVE ? "), offset 0x" : ", freed), offset 0x");
