@@ -70,7 +70,8 @@ struct tri_video_report {
     uint64_t written;                   /**< frames in the output */
     uint64_t damaged;                   /**< frames that the decoder saw errors in */
     uint64_t rescaled;                  /**< frames of another size or format than the first */
-    uint64_t lost;                      /**< packets that gave no frame */
+    uint64_t lost;                      /**< packets that gave no frame, and those that a truncated file lacks */
+    char complaint[160];                /**< what libav complained of last; "" when of nothing */
     uint64_t bytes_written;
     uint64_t bytes_between, bytes_border; /**< copied, of the runtime's ledger, meanwhile */
     bool cancelled;                     /**< ended early, and cleanly */

@@ -7,6 +7,7 @@
 #include "base/params.h"
 #include "base/status.h"
 #include "base/sys.h"
+#include "base/text.h"
 #include "media/sequence.h"
 
 #include <stdio.h>
@@ -184,8 +185,11 @@ tri_status tri_video_run(struct tri_runtime *runtime, const struct tri_video_par
     stream.report.slots = stream.slot_count;
     if (status == TRI_OK)
         status = run(&stream, err);
-    if (stream.reader)
+    if (stream.reader) {
         stream.report.lost = stream.module->lost(stream.reader);
+        stream.module->complaint(stream.report.complaint, sizeof stream.report.complaint);
+        trii_text_clean(stream.report.complaint); /* it quotes what stands in files */
+    }
     stream.report.bytes_between = tri_ledger_bytes(stream.arena, TRI_LEDGER_BETWEEN) - stream.between_before;
     stream.report.bytes_border = tri_ledger_bytes(stream.arena, TRI_LEDGER_BORDER) - stream.border_before;
     if (report)

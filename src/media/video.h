@@ -19,7 +19,7 @@
 
 #include <tripoint/view.h>
 
-#define TRII_VIDEO_VERSION 1
+#define TRII_VIDEO_VERSION 2
 #define TRII_VIDEO_OPTIONS_MAX 32
 
 struct trii_video_memory {
@@ -90,7 +90,9 @@ struct trii_video_module {
     tri_status (*read)(struct trii_video_reader *reader, struct trii_video_frame *out, bool *end, struct tri_error *err);
     /* The caller has done with a frame. From any thread. */
     void (*give)(struct trii_video_reader *reader, const struct trii_video_frame *frame);
-    uint64_t (*lost)(const struct trii_video_reader *reader); /* packets that gave no frame */
+    /* Packets that gave no frame, and those that the file told of and that were not there. */
+    uint64_t (*lost)(const struct trii_video_reader *reader);
+    void (*complaint)(char *text, size_t text_bytes); /* the last of libav's that no error has quoted; "" when none */
     void (*close)(struct trii_video_reader **reader);
 
     /* `reader` gives timestamps, metadata and the other streams; NULL: none. *kind tells what write() wants:

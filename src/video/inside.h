@@ -39,6 +39,7 @@ struct trii_video_reader {
     struct held held[HELD_MAX];
     int64_t next_pts;
     bool draining;
+    uint64_t promised, packets; /* of this stream: what the file's index lists, what came */
     _Atomic uint64_t lost;
 
     pthread_mutex_t lock; /* for the packets of other streams: put by read(), taken by write() */

@@ -9,6 +9,7 @@ static const struct trii_video_module module = {
     .read = video_read,
     .give = video_give,
     .lost = video_lost,
+    .complaint = video_last_words,
     .close = video_close,
     .create = video_create,
     .write = video_write,

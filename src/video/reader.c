@@ -220,6 +220,12 @@ static void describe_time(struct trii_video_reader *reader) {
     info->other_streams = reader->format->nb_streams - 1;
 }
 
+/* Only this family of containers lists every packet in its head: what a truncated file lacks can be counted. */
+static uint64_t promised_packets(const struct trii_video_reader *reader) {
+    int entries = strncmp(reader->format->iformat->name, "mov", 3) == 0 ? avformat_index_get_entries_count(reader->stream) : 0;
+    return entries > 0 ? (uint64_t)entries : 0;
+}
+
 static tri_status allocate(struct trii_video_reader *reader, struct tri_error *err) {
     bool whole = true;
     reader->packet = av_packet_alloc();
@@ -239,7 +245,9 @@ tri_status video_open(const struct trii_video_file *file, const struct trii_vide
     struct trii_video_reader *reader = av_mallocz(sizeof *reader);
     if (!reader)
         return video_fail(err, TRI_NO_MEMORY, "no memory to open %s", file->name);
+    char before[8];
     reader->memory = *memory;
+    video_last_words(before, sizeof before); /* of another file */
     pthread_mutex_init(&reader->lock, NULL);
     tri_status status = video_file_open(&reader->file, file, false) == 0
                             ? TRI_OK
@@ -259,6 +267,7 @@ tri_status video_open(const struct trii_video_file *file, const struct trii_vide
         return status;
     }
     describe_time(reader);
+    reader->promised = promised_packets(reader);
     *info = reader->info;
     *out = reader;
     return TRI_OK;
@@ -367,6 +376,8 @@ static tri_status take_frame(struct trii_video_reader *reader, struct trii_video
 /* One packet into the codec; at the end of the file the codec is drained. */
 static int feed(struct trii_video_reader *reader) {
     int code;
+    if (reader->draining)
+        return AVERROR_EOF; /* it has been told, and wants more all the same */
     while ((code = av_read_frame(reader->format, reader->packet)) >= 0 &&
            reader->packet->stream_index != reader->stream->index) {
         code = pass_on(reader, reader->packet);
@@ -374,6 +385,7 @@ static int feed(struct trii_video_reader *reader) {
             return code;
     }
     if (code >= 0) {
+        reader->packets++;
         code = avcodec_send_packet(reader->codec, reader->packet);
         av_packet_unref(reader->packet);
         if (code < 0 && code != AVERROR(ENOMEM)) {
@@ -382,14 +394,19 @@ static int feed(struct trii_video_reader *reader) {
         }
         return code;
     }
-    if (code != AVERROR_EOF && !reader->file.failed) { /* damage where the container could not go on */
-        atomic_fetch_add(&reader->lost, 1);
-        code = AVERROR_EOF;
-    }
     if (reader->file.failed)
-        return code;
+        return AVERROR(reader->file.failed); /* libav may have called it the end */
+    if (reader->promised > reader->packets)
+        atomic_fetch_add(&reader->lost, reader->promised - reader->packets);
+    else if (code != AVERROR_EOF) /* damage where the container could not go on */
+        atomic_fetch_add(&reader->lost, 1);
     reader->draining = true;
-    return avcodec_send_packet(reader->codec, NULL);
+    code = avcodec_send_packet(reader->codec, NULL);
+    if (code < 0 && code != AVERROR_EOF && code != AVERROR(ENOMEM)) { /* a thread's packet of before was damaged */
+        atomic_fetch_add(&reader->lost, 1);
+        code = 0;
+    }
+    return code == AVERROR_EOF ? 0 : code;
 }
 
 tri_status video_read(struct trii_video_reader *reader, struct trii_video_frame *out, bool *end, struct tri_error *err) {
@@ -406,12 +423,12 @@ tri_status video_read(struct trii_video_reader *reader, struct trii_video_frame 
             if (code == AVERROR(ENOMEM))
                 return video_fail(err, TRI_NO_MEMORY, "no memory to decode %s", reader->file.file.name);
             atomic_fetch_add(&reader->lost, 1);
-            if (!reader->draining)
-                continue;
-            *end = true;
-            return TRI_OK;
+            continue; /* at the end too: libav bounds how often a drained codec may fail */
         }
         code = feed(reader);
+        *end = code == AVERROR_EOF;
+        if (*end)
+            return TRI_OK;
         if (code < 0)
             return video_fail_code(err, video_io_status(&reader->file, TRI_BAD_IMAGE), code, "can't read on in %s",
                                    reader->file.file.name);

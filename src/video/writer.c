@@ -63,6 +63,8 @@ static tri_status set_options(AVDictionary **options, const AVCodec *codec, cons
     int code = 0;
     if (strcmp(codec->name, "libx264") == 0 || strcmp(codec->name, "libx265") == 0)
         code = av_dict_set(options, "preset", "veryfast", 0);
+    if (code >= 0 && strcmp(codec->name, "libx265") == 0) /* it would talk past libav, on stderr */
+        code = av_dict_set(options, "x265-params", "log-level=error", 0);
     if (strcmp(codec->name, "libvpx-vp9") == 0) { /* its own default takes seconds a frame */
         code = av_dict_set(options, "deadline", "realtime", 0);
         code = code < 0 ? code : av_dict_set(options, "cpu-used", "6", 0);
@@ -117,6 +119,8 @@ static tri_status open_codec(struct trii_video_writer *writer, const AVCodec *co
     const bool constant = ends_in(writer->file.file.name, ".y4m"); /* its frames have no times */
     c->time_base = constant || !writer->reader ? av_inv_q(c->framerate) : writer->reader->stream->time_base;
     c->thread_count = (int)encode->threads;
+    if (codec->id == AV_CODEC_ID_MJPEG)
+        c->strict_std_compliance = FF_COMPLIANCE_UNOFFICIAL; /* limited range: what decoders read, and say */
     c->thread_type = FF_THREAD_SLICE; /* encoders with threads of frames would keep the caller's memory */
     if (writer->format->oformat->flags & AVFMT_GLOBALHEADER)
         c->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;

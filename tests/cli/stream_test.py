@@ -5,6 +5,7 @@ them are skipped aloud.
 """
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -127,6 +128,7 @@ class Videos(Case):
                "-metadata", "title=a title", "-c:a", "aac", self.path("in.mp4"))
         run = self.ok(self.run_it("in.mp4", "out.mp4", "--require-zero-copy", "--json"))
         report = json.loads(run.stdout)
+        self.assertEqual(report["frames"]["complaint"], "")
         self.assertEqual(report["output"]["frames"], 30)
         self.assertEqual(report["ledger"]["bytes_between_stages"], 0)
         self.assertEqual(report["frames"]["packets_lost"], 0)
@@ -266,6 +268,41 @@ class BadInput(Case):
         run = self.ok(self.run_it("in.mkv", "out.mp4"))
         frames = int(probe(self.path("out.mp4"), "-show_streams", "-count_packets")["streams"][0]["nb_read_packets"])
         self.assertTrue(0 < frames < 40, run.stderr.decode())
+
+    def test_a_truncated_file_with_an_index_tells_what_is_missing(self):
+        ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25", "-frames:v", "40", "-movflags", "+faststart",
+               self.path("good.mp4"))
+        with open(self.path("good.mp4"), "rb") as file:
+            data = file.read()
+        self.put(data[:len(data) * 2 // 3], "in.mp4")
+        run = self.ok(self.run_it("in.mp4", "out.mp4", "--json"))
+        report = json.loads(run.stdout)
+        self.assertIn("were missing", run.stderr.decode())
+        self.assertIn("libav complained", run.stderr.decode())
+        self.assertGreater(report["frames"]["packets_lost"], 5)
+        self.assertAlmostEqual(report["frames"]["packets_lost"] + report["output"]["frames"], 40, delta=1)
+
+    def test_sizes_that_are_too_large_and_one_that_is_not(self):
+        for sides in (b"W65535 H65535", b"W100000 H2", b"W0 H16", b"W-4 H4", b"W2147483647 H2147483647"):
+            self.put(b"YUV4MPEG2 " + sides + b" F25:1 Ip A1:1 C420jpeg\nFRAME\n" + bytes(999), "in.y4m")
+            self.fails(self.run_it("in.y4m", "out.mp4"), 3 if b"100000" in sides else 10, "in.y4m")
+        ffmpeg("-f", "lavfi", "-i", "color=red:size=7680x4320", "-frames:v", "2", "-c:v", "mpeg4", self.path("8k.mp4"))
+        self.ok(self.run_it("8k.mp4", "out.mkv", "--slots", "1", "--codec", "mpeg4"))
+        stream = probe(self.path("out.mkv"), "-show_streams")["streams"][0]
+        self.assertEqual((stream["width"], stream["height"]), (7680, 4320))
+
+    def test_changes_at_random_are_survived(self):
+        """Beyond the demuxer (tests/fuzz/video_fuzz.c): whatever comes out of it, the stages and the encoder go on."""
+        data, draw = self.good(), random.Random(7)
+        for i in range(12):
+            bad = bytearray(data)
+            for _ in range(1 + i * 3):
+                bad[draw.randrange(len(bad))] = draw.randrange(256)
+            self.put(bad)
+            run = self.run_it("in.mkv", "out.mkv", "--codec", "mpeg4")
+            text = run.stderr.decode()
+            self.assertIn(run.returncode, (0, 2, 4, 10, 16), text)
+            self.assertTrue(text.startswith("tripoint") or "frames in" in text, text)
 
     def test_damaged_files_are_survived_and_told(self):
         data = bytearray(self.good())

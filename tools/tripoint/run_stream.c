@@ -137,12 +137,14 @@ static void tell_losses(const struct tri_video_report *r) {
     if (r->frames.failed)
         fprintf(stderr, "tripoint: %llu frames were left out: their stages failed\n", (unsigned long long)r->frames.failed);
     if (r->lost)
-        fprintf(stderr, "tripoint: %llu packets were too damaged to give a frame\n", (unsigned long long)r->lost);
+        fprintf(stderr, "tripoint: %llu packets were missing or too damaged to give a frame\n", (unsigned long long)r->lost);
     if (r->damaged)
         fprintf(stderr, "tripoint: %llu frames are damaged\n", (unsigned long long)r->damaged);
     if (r->rescaled)
         fprintf(stderr, "tripoint: %llu frames had another size and were scaled to the first one's\n",
                 (unsigned long long)r->rescaled);
+    if (r->complaint[0])
+        fprintf(stderr, "tripoint: libav complained, last: %s\n", r->complaint);
     if (r->cancelled)
         fprintf(stderr, "tripoint: interrupted; the frames until then are a whole file\n");
 }
@@ -166,9 +168,10 @@ int run_stream_json(const struct run *run) {
     json_t *output = json_pack("{s:s,s:i,s:i,s:I,s:I}", "path", cli_plain(run->options.output, to_path, sizeof to_path),
                                "width", (int)r->output_width, "height", (int)r->output_height, "frames",
                                (json_int_t)r->written, "bytes", (json_int_t)r->bytes_written);
-    json_t *frames = json_pack("{s:I,s:I,s:I,s:I,s:I,s:i,s:b}", "read", (json_int_t)r->frames.frames, "failed",
+    json_t *frames = json_pack("{s:I,s:I,s:I,s:I,s:I,s:s,s:i,s:b}", "read", (json_int_t)r->frames.frames, "failed",
                                (json_int_t)r->frames.failed, "damaged", (json_int_t)r->damaged, "rescaled",
-                               (json_int_t)r->rescaled, "packets_lost", (json_int_t)r->lost, "slots", (int)r->slots,
+                               (json_int_t)r->rescaled, "packets_lost", (json_int_t)r->lost, "complaint",
+                               r->complaint, "slots", (int)r->slots,
                                "interrupted", (int)r->cancelled);
     json_t *times = json_pack("{s:f,s:f,s:f,s:f}", "decode", (double)r->frames.fill_ns * 1e-6, "stages",
                               (double)r->frames.work_ns * 1e-6, "encode", (double)r->frames.drain_ns * 1e-6, "total",
