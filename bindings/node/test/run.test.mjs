@@ -53,6 +53,25 @@ test('many that wait keep nobody else from working', async () => {
   arena.destroy();
 });
 
+test('a thread that still looks for work is given one job, not two', async () => {
+  const arena = createZeroCopyPipeline();
+  const [held, free] = [image(arena, 4, 4), image(arena, 4, 4)];
+  const view = arena.getGPUView(held);
+  const short = () => arena.executeZeroCopy([host('vignette', free, free)]);
+  for (let round = 0; round < 50; round++) {
+    for (let i = 0; i < 3; i++) await short(); // after these a thread looks for the next
+    await view.mapAsync(GPUMapMode.WRITE);
+    await short();
+    let ended = false;
+    const waits = arena.executeZeroCopy([host('vignette', held, held)]).then(() => { ended = true; });
+    await Promise.all([short(), short()]);
+    assert.equal(ended, false);
+    view.unmap();
+    await waits;
+  }
+  arena.destroy();
+});
+
 test('a shader of one\'s own, with a vector for a parameter', async (t) => {
   if (!(await wants(t, 'webgpu'))) return;
   const arena = createZeroCopyPipeline();
