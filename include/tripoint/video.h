@@ -2,8 +2,8 @@
  * tripoint/video.h - a pipeline over a stream of pictures: video files and image sequences, from file to file.
  *
  * Frames are decoded into regions, and encoded out of regions; several are in flight at once
- * (tripoint/frames.h). Colours are converted by stages. Sound, subtitles, metadata, timestamps and the
- * rotation that players apply pass through unchanged.
+ * (tripoint/frames.h). Colours are converted by stages. Sound, subtitles, metadata and timestamps
+ * pass through unchanged; the quarter turns that phones ask for are made, as with pictures.
  *
  * In:  what Debian's libav reads: MP4, MOV, Matroska, WebM, AVI, MPEG-TS, Ogg, Y4M, … A name with a number
  *      in it ("frame-%04d.png") or a pattern (with a star) is a sequence of images.
@@ -61,12 +61,12 @@ struct tri_video_params {
 struct tri_video_report {
     struct tri_frames_report frames;
     uint32_t slots;
-    uint32_t width, height;             /**< as decoded */
+    uint32_t width, height;             /**< as the pipeline gets them */
     uint32_t output_width, output_height;
     char input_codec[32], output_codec[32];
     double input_frames_per_second;
     bool bt709;                         /**< how YUV is meant: BT.709, else BT.601 */
-    int32_t rotation;                   /**< degrees clockwise, applied by players: the picture itself is not turned */
+    int32_t rotation;                   /**< degrees clockwise by which frames were turned, as the file asks (phones) */
     uint64_t written;                   /**< frames in the output */
     uint64_t damaged;                   /**< frames that the decoder saw errors in */
     uint64_t rescaled;                  /**< frames of another size or format than the first */

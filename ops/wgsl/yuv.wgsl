@@ -8,9 +8,8 @@ struct Job {
     pitch: u32,
     size: vec2u,      // of the picture; sides are even
     planar: u32,      // 0: NV12, 1: I420
-    unused0: u32,
-    unused1: u32,
-    unused2: u32,
+    turn: u32,        // from: quarters clockwise
+    seen: vec2u,      // from: of the picture before it is turned
     first: vec4f,     // at 48. to: r, g, b and what is added, of Y'; from: offset, gain
     second: vec4f,    // of Cb; red_v, green_u, green_v, blue_u
     third: vec4f,     // of Cr
@@ -80,12 +79,22 @@ fn byte(i: u32) -> f32 {
     return f32((word(i / 4u) >> (i % 4u * 8u)) & 255u);
 }
 
+// Where pixel p of the turned picture is in the frame.
+fn stood(p: vec2u) -> vec2u {
+    switch (job.turn) {
+        case 1u: { return vec2u(p.y, job.seen.y - 1u - p.x); }
+        case 2u: { return job.seen - 1u - p; }
+        case 3u: { return vec2u(job.seen.x - 1u - p.y, p.x); }
+        default: { return p; }
+    }
+}
+
 @compute @workgroup_size(256)
 fn from_frame(@builtin(global_invocation_id) id: vec3u) {
     if (beyond(id)) {
         return;
     }
-    let p = job.origin + id.xy;
+    let p = stood(job.origin + id.xy);
     let luma = job.size.x * job.size.y;
     let sample = p.y / 2u * (job.size.x / 2u) + p.x / 2u;
     let at = luma + select(sample, 2u * sample, job.planar == 0u);

@@ -69,12 +69,15 @@ static struct tri_param range(const struct trii_stream *stream) {
     return (struct tri_param){.name = "range", .text = stream->info.full_range ? "full" : "limited"};
 }
 
-/* From where the decoder put the frame into the lane's input: only what is seen of it. */
+/* From where the decoder put the frame into the lane's input: only what is seen of it, turned
+ * as players would. */
 static tri_status make_in(struct trii_stream *stream, struct trii_lane *lane, uint32_t buffer, struct tri_error *err) {
+    static const char *const turns[] = {"0", "90", "180", "270"};
     const struct tri_param params[] = {matrix(stream),
                                        range(stream),
                                        {.name = "width", .number = stream->info.width},
-                                       {.name = "height", .number = stream->info.height}};
+                                       {.name = "height", .number = stream->info.height},
+                                       {.name = "turn", .text = turns[stream->info.rotation / 90 % 4]}};
     const struct tri_stage stage = {.struct_bytes = sizeof stage,
                                     .technology = TRI_TECHNOLOGY_HOST,
                                     .operation = "from_i420",

@@ -131,7 +131,10 @@ tri_status trii_source_video(struct trii_stream *stream, struct trii_source **ou
         close_source(&video->head);
         return status;
     }
-    video->head.layout = tri_layout_image(stream->info.height, stream->info.width, 4, TRI_DTYPE_U8);
+    const bool lies = stream->info.rotation % 180 != 0;
+    const struct trii_video_info *info = &stream->info;
+    video->head.layout =
+        tri_layout_image(lies ? info->width : info->height, lies ? info->height : info->width, 4, TRI_DTYPE_U8);
     video->head.codec = stream->info.codec;
     video->head.frames_per_second = stream->info.frames_per_second;
     video->head.expected = stream->info.frames;

@@ -44,7 +44,8 @@ struct trii_video_info {
     uint32_t stored_width, stored_height; /* of a frame in memory: even, at least what is seen */
     bool bt709, full_range;             /* how YUV is meant */
     bool has_alpha;
-    int32_t rotation;                   /* degrees clockwise that a player turns the picture: 0, 90, 180, 270 */
+    int32_t rotation;                   /* degrees clockwise by which the caller is to turn the picture: 0, 90, 180, 270;
+                                         * planes only. Other turns are handed on to write(), for players */
     double frames_per_second, seconds;  /* 0: unknown */
     uint64_t frames;                    /* expected; 0: unknown */
     uint32_t other_streams;             /* audio and subtitles */

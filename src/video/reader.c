@@ -162,15 +162,19 @@ static tri_status open_codec(struct trii_video_reader *reader, const AVCodec *co
     return code < 0 ? video_fail_code(err, TRI_BAD_IMAGE, code, "%s can't be decoded", name) : TRI_OK;
 }
 
+/* By quarter turns; what is mirrored or askew is left to players. */
 static int32_t rotation_of(const AVStream *stream) {
     size_t size = 0;
     const uint8_t *matrix = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
     if (!matrix || size < 9 * sizeof(int32_t))
         return 0;
-    double degrees = av_display_rotation_get((const int32_t *)(const void *)matrix); /* counter-clockwise */
-    if (isnan(degrees))
+    const int32_t *m = (const int32_t *)(const void *)matrix;
+    const double degrees = -av_display_rotation_get(m); /* clockwise */
+    const int32_t quarters = isnan(degrees) ? 0 : (int32_t)lround(degrees / 90);
+    const bool mirrors = (double)m[0] * m[4] - (double)m[1] * m[3] < 0;
+    if (mirrors || fabs(degrees - 90.0 * quarters) > 1)
         return 0;
-    return (((int32_t)lround(-degrees / 90) * 90) % 360 + 360) % 360;
+    return ((quarters * 90) % 360 + 360) % 360;
 }
 
 static tri_status describe(struct trii_video_reader *reader, struct tri_error *err) {
@@ -202,7 +206,7 @@ static tri_status describe(struct trii_video_reader *reader, struct tri_error *e
     info->full_range = codec->color_range == AVCOL_RANGE_JPEG || codec->pix_fmt == AV_PIX_FMT_YUVJ420P;
     info->bt709 = codec->colorspace == AVCOL_SPC_BT709 ||
                   (codec->colorspace == AVCOL_SPC_UNSPECIFIED && info->height >= 720); /* what players assume */
-    info->rotation = rotation_of(reader->stream);
+    info->rotation = info->kind == TRI_KIND_I420 ? rotation_of(reader->stream) : 0;
     snprintf(info->codec, sizeof info->codec, "%s", avcodec_get_name(codec->codec_id));
     return TRI_OK;
 }

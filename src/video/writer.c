@@ -152,11 +152,14 @@ static tri_status add_video(struct trii_video_writer *writer, struct tri_error *
     if (!writer->reader)
         return TRI_OK;
     size_t size = 0;
-    const uint8_t *matrix = av_stream_get_side_data(writer->reader->stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+    const uint8_t *matrix = writer->reader->info.rotation /* applied: the caller's frames stand upright */
+                                ? NULL
+                                : av_stream_get_side_data(writer->reader->stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
     uint8_t *copy = matrix ? av_stream_new_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, size) : NULL;
     if (copy)
         memcpy(copy, matrix, size); /* not payload: how a player turns the picture */
     av_dict_copy(&stream->metadata, writer->reader->stream->metadata, 0);
+    av_dict_set(&stream->metadata, "rotate", NULL, 0); /* some containers keep it there too */
     stream->disposition = writer->reader->stream->disposition;
     return TRI_OK;
 }

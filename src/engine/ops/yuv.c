@@ -12,7 +12,16 @@ static const struct tri_param_info from_params[] = {
     {"range", "choice", 0, 0, 0, "limited", "limited|full", "limited: Y 16 ... 235, chroma 16 ... 240; full: 0 ... 255"},
     {"width", "integer", 0, 0, 32768, NULL, NULL, "pixels across that are wanted, from the left; 0: all"},
     {"height", "integer", 0, 0, 32768, NULL, NULL, "pixels down that are wanted, from the top; 0: all"},
+    {"turn", "choice", 0, 0, 0, "0", "0|90|180|270", "degrees clockwise by which the image is turned, as phones ask for"},
 };
+
+uint32_t trii_stage_turn(const struct trii_stage *stage) {
+    static const char *const turns[] = {"90", "180", "270"};
+    for (uint32_t i = 0; i < TRII_COUNT(turns); i++)
+        if (trii_args_is(stage->op, &stage->args, "turn", turns[i]))
+            return i + 1;
+    return 0;
+}
 
 static bool is_full(const struct trii_stage *stage) {
     return trii_args_is(stage->op, &stage->args, "range", "full");
@@ -58,7 +67,10 @@ static tri_status infer_from(const struct trii_op *op, const struct trii_args *a
         return trii_fail(err, TRI_BAD_PIPELINE, "%s: %llux%llu are wanted of a frame of %llux%llu", op->info.name,
                          (unsigned long long)seen_width, (unsigned long long)seen_height, (unsigned long long)width,
                          (unsigned long long)height);
-    out[0] = tri_layout_image(seen_height ? seen_height : height, seen_width ? seen_width : width, 4, TRI_DTYPE_U8);
+    height = seen_height ? seen_height : height;
+    width = seen_width ? seen_width : width;
+    const bool lies = trii_args_is(op, args, "turn", "90") || trii_args_is(op, args, "turn", "270");
+    out[0] = tri_layout_image(lies ? width : height, lies ? height : width, 4, TRI_DTYPE_U8);
     return status;
 }
 
@@ -70,7 +82,7 @@ static tri_status infer_from(const struct trii_op *op, const struct trii_args *a
     "Y = (y - 16) 255 / 219, limited, or y, full; U = u - 128, V = v - 128. Y + (2 - 2r) V, (Y - (2 - 2b) b / g U) - "   \
     "(2 - 2r) r / g V, Y + (2 - 2b) U with the matrix' luma weights, chroma factors times 255 / 224 if limited, in f32, "   \
     "factors from double; + 0.5, held in 0 ... 255, cut. A chroma sample serves its two by two pixels. Alpha is 255. Codecs " \
-    "store more than is seen: width and height say how much of it is wanted."
+    "store more than is seen: width and height say how much of it is wanted, before it is turned."
 
 static const struct tri_operand_info to_nv12[] = {
     {"image", TRI_ACCESS_READ, TRI_KIND_IMAGE, "u8 [height,width,4], sides even"},

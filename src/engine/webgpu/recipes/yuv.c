@@ -10,7 +10,7 @@ static const struct trii_gpu_source from = {"from_nv12 and from_i420", trii_wgsl
 /* As in ops/wgsl/yuv.wgsl. */
 struct values {
     uint32_t size[2];
-    uint32_t planar, padding[3];
+    uint32_t planar, turn, seen[2];
     float numbers[3][4];
 };
 
@@ -36,8 +36,12 @@ static tri_status from_frame(const struct trii_stage *stage, struct trii_gpu_wor
     const struct trii_operand *frame = &stage->operands[0], *image = &stage->operands[1];
     const struct trii_from_yuv n = trii_stage_from_yuv(stage);
     const struct trii_size stored = trii_yuv_stored(&frame->layout); /* the image may be less of it */
+    const uint32_t turn = trii_stage_turn(stage), width = (uint32_t)trii_gpu_width(image),
+                   height = (uint32_t)trii_gpu_height(image);
     const struct values v = {.size = {stored.width, stored.height},
                              .planar = frame->layout.kind == TRI_KIND_I420,
+                             .turn = turn,
+                             .seen = {turn % 2 ? height : width, turn % 2 ? width : height},
                              .numbers = {{n.offset, n.gain}, {n.red_v, n.green_u, n.green_v, n.blue_u}}};
     struct trii_gpu_pass *pass = trii_gpu_add_pass(work, &from, image);
     (void)err;
