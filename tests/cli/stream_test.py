@@ -247,6 +247,51 @@ class Videos(Case):
         self.fails(self.run_it("in.mp4", "out.mp4"), 9, "strength")
 
 
+def alphas(folder, name, count):
+    """The alpha of numbered pictures."""
+    return [pixels(os.path.join(folder, name % i))[3::4] for i in range(1, count + 1)]
+
+
+def change(before, after):
+    return sum(abs(a - b) for a, b in zip(before, after)) / len(before)
+
+
+@unittest.skipIf(MISSING, MISSING)
+class Steady(Case):
+    """A talking head made of a portrait: noise that changes with each frame, and in one clip the head moves."""
+    FRAMES = 10
+
+    def clip(self, name, *filters):
+        portrait = os.path.join(SAMPLES, "astronaut.png")
+        ffmpeg("-loop", "1", "-i", portrait, "-frames:v", str(self.FRAMES), "-vf",
+               ",".join(["scale=288:288", *filters, "noise=alls=6:allf=t:all_seed=5"]), "-c:v", "ffv1", "-pix_fmt", "yuv420p",
+               self.path(name))
+
+    def masks(self, pipeline, name):
+        self.ok(tripoint("run", pipeline, self.path(name), "-o", self.path(pipeline + "-%d.png"), "--require-zero-copy"))
+        return alphas(self.dir, pipeline + "-%d.png", self.FRAMES)
+
+    def test_a_mask_flickers_less_and_still_follows(self):
+        self.clip("still.mkv", "crop=256:256:16:16")
+        plain, steady = self.masks("cutout-host", "still.mkv"), self.masks("cutout-steady-host", "still.mkv")
+        flicker = [sum(change(a, b) for a, b in zip(m[2:], m[3:])) for m in (plain, steady)]
+        print(f"flicker, in 255ths a pixel and frame: {flicker[0] / 7:.3f} plain, {flicker[1] / 7:.3f} steady")
+        self.assertLess(flicker[1], 0.6 * flicker[0])
+        self.clip("moves.mkv", "crop=256:256:'16+14*sin(n/2)':16")
+        plain, steady = self.masks("cutout-host", "moves.mkv"), self.masks("cutout-steady-host", "moves.mkv")
+        behind = [change(a, b) for a, b in zip(plain, steady)]
+        self.assertLess(max(behind), 4)  # where things move the mask is this frame's
+        self.assertEqual(plain[0], steady[0])
+
+    def test_every_steady_pipeline_runs(self):
+        self.clip("still.mkv", "crop=96:96:64:16")
+        for name in ("cutout-steady", "blur-background-steady", "blur-background-steady-host"):
+            run = tripoint("run", name, self.path("still.mkv"), "-o", self.path("out.mkv"), "--frames", "2")
+            if run.returncode == 12:
+                self.skipTest(run.stderr.decode())
+            self.assertIn(b"2 frames", self.ok(run).stderr)
+
+
 @unittest.skipIf(MISSING, MISSING)
 class BadInput(Case):
     def good(self):
