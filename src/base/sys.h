@@ -73,6 +73,12 @@ int trii_sys_file_identity(int fd, uint64_t *device, uint64_t *inode);
 int trii_sys_file_size(int fd, uint64_t *bytes);
 /* An empty file in memory that may grow, for libraries that write to a path: it is /proc/self/fd/<fd>. */
 int trii_sys_scratch_file(const char *name, int *fd);
+/* The same for those that go by a file's ending: a folder of our own in $TMPDIR or /tmp, and in it a link `name` to the open
+ * file. `path` (at least TRII_SYS_LINK_BYTES) receives the link's. */
+#define TRII_SYS_LINK_BYTES 512
+int trii_sys_name_file(int fd, const char *name, char *path, size_t bytes);
+/* Takes the link and its folder away; `path` is cut. */
+void trii_sys_unname_file(char *path);
 
 /* ---- waiting ---- */
 /* Sleeps while *word == expected, at most timeout_ns. 0 on wake-up (maybe spurious), EAGAIN when the word differed,

@@ -1,10 +1,11 @@
-/* Opening what lies below a folder, and nothing else, whatever the path and the links on the way say. */
+/* Opening what lies below a folder, and nothing else, whatever the path and the links on the way say; names for open files. */
 #include "base/fault.h"
 #include "base/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -81,4 +82,30 @@ int trii_sys_path_of(int fd, char *out, size_t bytes) {
         return ENAMETOOLONG;
     out[n] = '\0';
     return 0;
+}
+
+int trii_sys_name_file(int fd, const char *name, char *path, size_t bytes) {
+    const char *place = getenv("TMPDIR");
+    char target[32];
+    if (trii_fault_now(TRII_FAULT_OPEN))
+        return EMFILE;
+    int n = snprintf(path, bytes, "%s/tripoint-XXXXXX", place && place[0] == '/' ? place : "/tmp");
+    if (n < 0 || (size_t)n + 1 + strlen(name) >= bytes)
+        return ENAMETOOLONG;
+    if (!mkdtemp(path)) /* mode 0700: nobody else can put a file of that name there */
+        return errno;
+    snprintf(path + n, bytes - (size_t)n, "/%s", name);
+    snprintf(target, sizeof target, "/proc/self/fd/%d", fd);
+    if (symlink(target, path) == 0)
+        return 0;
+    int failed = errno;
+    path[n] = '\0';
+    (void)rmdir(path);
+    return failed;
+}
+
+void trii_sys_unname_file(char *path) {
+    (void)unlink(path);
+    *strrchr(path, '/') = '\0';
+    (void)rmdir(path);
 }

@@ -141,6 +141,7 @@ static void staged(void **state) {
     assert_true(tri_ledger_bytes(tri_runtime_arena(runtime), TRI_LEDGER_BETWEEN) >= 4 * 140);
 }
 
+/* Inverted once: the warm-up of a shader, at prepare, runs nothing of it. */
 static void handles_in_place(void **state) {
     const char text[] = "some bytes of a frame, a multiple of four...";
     char back[sizeof text], path[96];

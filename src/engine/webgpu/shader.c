@@ -1,7 +1,7 @@
 /*
  * A stage that is a WGSL file: the bindings that its text declares, on whole regions; constants and a uniform from
- * parameters and layouts. There is no warm-up, because nobody knows what the shader would do to scratch: on the CPU driver
- * the first run compiles.
+ * parameters and layouts. The CPU driver compiles at the first dispatch, and nobody knows what a stranger's shader would do
+ * to scratch: it is warmed by a dispatch of no workgroups.
  */
 #include "engine/webgpu/webgpu.h"
 
@@ -148,6 +148,24 @@ static tri_status make(struct trii_gpu *gpu, const struct trii_stage *stage, str
     return status;
 }
 
+static tri_status warm(struct trii_gpu *gpu, const struct trii_stage *stage, const struct trii_gpu_shader *shader,
+                       struct tri_error *err) {
+    trii_gpu_scope_begin(gpu);
+    WGPUCommandEncoder encoder = gpu->dawn.DeviceCreateCommandEncoder(gpu->device, NULL);
+    WGPUComputePassEncoder pass = gpu->dawn.CommandEncoderBeginComputePass(encoder, NULL);
+    gpu->dawn.ComputePassEncoderSetPipeline(pass, shader->pipeline);
+    gpu->dawn.ComputePassEncoderSetBindGroup(pass, 0, shader->group, 0, NULL);
+    gpu->dawn.ComputePassEncoderDispatchWorkgroups(pass, 0, 0, 0);
+    gpu->dawn.ComputePassEncoderEnd(pass);
+    gpu->dawn.ComputePassEncoderRelease(pass);
+    WGPUCommandBuffer commands = gpu->dawn.CommandEncoderFinish(encoder, NULL);
+    gpu->dawn.CommandEncoderRelease(encoder);
+    gpu->dawn.QueueSubmit(gpu->queue, 1, &commands);
+    gpu->dawn.CommandBufferRelease(commands);
+    (void)trii_gpu_idle(gpu, TRI_FOREVER);
+    return trii_gpu_scope_end(gpu, TRI_BAD_SHADER, stage->op->info.name, err);
+}
+
 tri_status trii_gpu_shader_make(struct trii_gpu *gpu, const struct trii_stage *stage,
                                 struct trii_gpu_view *const *views, const uint64_t *bytes, struct trii_gpu_shader *out,
                                 struct tri_error *err) {
@@ -161,6 +179,8 @@ tri_status trii_gpu_shader_make(struct trii_gpu *gpu, const struct trii_stage *s
         status = make_uniform(gpu, stage, layouts, &out->uniform, err);
     if (status == TRI_OK)
         status = make(gpu, stage, views, bytes, layouts, out, err);
+    if (status == TRI_OK)
+        status = warm(gpu, stage, out, err);
     if (status != TRI_OK)
         trii_gpu_shader_drop(gpu, out);
     return status;

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "base/sys.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +57,33 @@ static int read_ports(const struct trii_openvino *ov, const struct ov_model *mod
     return code;
 }
 
+static bool is_tflite(const struct trii_custom *custom) {
+    const size_t n = strlen(custom->path);
+    return n > 7 && strcmp(custom->path + n - 7, ".tflite") == 0;
+}
+
+/* OpenVINO's reader of these takes a path that ends so, and no memory. What it gets are the bytes that were hashed, not the
+ * file as it may be by now. */
+static tri_status read_tflite(struct trii_nn *nn, const struct trii_custom *custom, struct ov_model **out, int *code,
+                              struct tri_error *err) {
+    char path[TRII_SYS_LINK_BYTES];
+    int file;
+    int failed = trii_sys_scratch_file("model", &file);
+    if (failed)
+        return trii_fail_errno(err, TRI_NO_MEMORY, failed, "no memory to hand %s to OpenVINO", custom->name);
+    failed = trii_sys_write(file, custom->bytes, custom->size);
+    if (!failed)
+        failed = trii_sys_name_file(file, "model.tflite", path, sizeof path);
+    if (!failed) {
+        *code = nn->ov.core_read_model(nn->core, path, NULL, out);
+        trii_sys_unname_file(path);
+    }
+    trii_sys_close(file);
+    return failed ? trii_fail_errno(err, TRI_IO, failed, "OpenVINO reads %s by a name only, which it can't be given in $TMPDIR "
+                                                         "or /tmp", custom->name)
+                  : TRI_OK;
+}
+
 static tri_status read_model(struct trii_nn *nn, const struct trii_custom *custom, struct trii_nn_graph *g,
                              struct tri_error *err) {
     struct ov_tensor *tensor = NULL;
@@ -69,9 +97,14 @@ static tri_status read_model(struct trii_nn *nn, const struct trii_custom *custo
         memcpy(g->weights, custom->weights, custom->weights_size); /* not payload: a model's weights */
         code = nn->ov.tensor_create_from_host_ptr(TRII_OV_U8, (struct trii_ov_shape){1, &bytes}, g->weights, &tensor);
     }
-    if (code == TRII_OV_OK)
+    if (is_tflite(custom)) {
+        tri_status status = read_tflite(nn, custom, &g->model, &code, err);
+        if (status != TRI_OK)
+            return status;
+    } else if (code == TRII_OV_OK) {
         code = nn->ov.core_read_model_from_memory_buffer(nn->core, (const char *)custom->bytes, custom->size, tensor,
                                                          &g->model);
+    }
     if (tensor)
         nn->ov.tensor_free(tensor);
     if (code == TRII_OV_OK)

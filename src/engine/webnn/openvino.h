@@ -88,6 +88,7 @@ struct trii_ov_property {
     X(core_get_property, int, (const struct ov_core *, const char *, const char *, char **))                           \
     X(core_read_model_from_memory_buffer, int,                                                                         \
       (const struct ov_core *, const char *, size_t, const struct ov_tensor *, struct ov_model **))                    \
+    X(core_read_model, int, (const struct ov_core *, const char *, const char *, struct ov_model **))                  \
     X(core_compile_model_props, int,                                                                                   \
       (const struct ov_core *, const struct ov_model *, const char *, size_t, const struct trii_ov_property *,         \
        struct ov_compiled_model **))                                                                                   \
