@@ -4,7 +4,6 @@
 #include "base/alloc.h"
 #include "base/output.h"
 #include "base/status.h"
-#include "base/sys.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -66,7 +65,6 @@ static tri_status create_writer(struct video *video, const struct tri_layout *la
         .frames_per_second = stream->source->frames_per_second,
         .bt709 = stream->report.bt709,
         .full_range = stream->reader && stream->info.full_range,
-        .threads = trii_sys_processors(),
         .options = params->codec_options,
         .option_count = params->codec_option_count,
         .passes_other_streams = true,

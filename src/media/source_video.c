@@ -124,7 +124,7 @@ tri_status trii_source_video(struct trii_stream *stream, struct trii_source **ou
     if (status == TRI_OK)
         status = open_file(video, stream->params.input, err);
     if (status == TRI_OK)
-        status = stream->module->open(&video->file, &memory, trii_sys_processors(), &stream->reader, &stream->info, err);
+        status = stream->module->open(&video->file, &memory, 0, &stream->reader, &stream->info, err);
     if (status == TRI_OK)
         status = make_pool(stream, err);
     if (status != TRI_OK) {

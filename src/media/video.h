@@ -72,7 +72,7 @@ struct trii_video_encode {
     uint32_t width, height;  /* of the frames; codecs that want even sides get them without the last column or row */
     double frames_per_second; /* without a reader */
     bool bt709, full_range;
-    uint32_t threads;
+    uint32_t threads; /* 0: as many as the codec likes here */
     const char *const *options; /* "crf=20", the codec's own */
     size_t option_count;
     bool passes_other_streams;

@@ -157,6 +157,9 @@ static tri_status open_codec(struct trii_video_reader *reader, const AVCodec *co
     reader->codec->max_pixels = (int64_t)TRI_IMAGE_MAX_PIXELS;
     reader->codec->opaque = reader;
     reader->codec->get_buffer2 = get_buffer;
+#if LIBAVCODEC_VERSION_MAJOR < 60 /* else a thread that decodes waits for ours to ask on its behalf */
+    AV_NOWARN_DEPRECATED(reader->codec->thread_safe_callbacks = 1;)
+#endif
     if (code >= 0)
         code = avcodec_open2(reader->codec, codec, NULL);
     return code < 0 ? video_fail_code(err, TRI_BAD_IMAGE, code, "%s can't be decoded", name) : TRI_OK;

@@ -121,7 +121,8 @@ static tri_status open_codec(struct trii_video_writer *writer, const AVCodec *co
     c->thread_count = (int)encode->threads;
     if (codec->id == AV_CODEC_ID_MJPEG)
         c->strict_std_compliance = FF_COMPLIANCE_UNOFFICIAL; /* limited range: what decoders read, and say */
-    c->thread_type = FF_THREAD_SLICE; /* encoders with threads of frames would keep the caller's memory */
+    if (!copies_planes(codec))
+        c->thread_type = FF_THREAD_SLICE; /* libav's own threads of frames would keep the caller's memory */
     if (writer->format->oformat->flags & AVFMT_GLOBALHEADER)
         c->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
     if (c->pix_fmt == AV_PIX_FMT_NONE)
