@@ -10,6 +10,7 @@
  *   rate N        N frames through all slots, as tri_frames_run() has them in flight      -> microseconds for all of them
  *   memory        bytes: used in the arena, of it touched, planned for a slot, slots; copied between stages so far
  *
+ * Where a pipeline leaves its engines open they are chosen for latency with one slot, for throughput with several.
  * `ready` is said once when everything is prepared. Input and output of every slot are regions; nothing is decoded. A
  * pipeline that writes over its input gets the photo again before each run, outside the time, as from a decoder.
  */
@@ -59,7 +60,11 @@ static uint8_t *region_bytes(struct burst *b, struct tri_pipeline *pipeline, con
 static void open_slot(struct burst *b, struct slot *slot, const char *name) {
     struct tri_error err = {0};
     const struct tri_layout layout = tri_layout_image(b->height, b->width, 4, TRI_DTYPE_U8);
+    const struct tri_placement_params placement = {.struct_bytes = sizeof placement,
+                                                   .prefer = b->slot_count > 1 ? TRI_PREFER_THROUGHPUT : TRI_PREFER_LATENCY,
+                                                   .slots = b->slot_count};
     bench_check(tri_pipeline_load(b->runtime, name, &slot->pipeline, &err), &err);
+    bench_check(tri_pipeline_set_placement(slot->pipeline, &placement, &err), &err);
     bench_check(tri_pipeline_set_input(slot->pipeline, tri_pipeline_input(slot->pipeline), &layout, &err), &err);
     bench_check(tri_pipeline_prepare(slot->pipeline, &err), &err);
     slot->input = region_bytes(b, slot->pipeline, tri_pipeline_input(slot->pipeline));
