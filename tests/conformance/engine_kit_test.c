@@ -1,6 +1,6 @@
 /*
- * An engine against its contract (src/engine/contract.h): a case a promise. For those who write one: add a line to the
- * table below, and `./check --engine NAME` tells which promises hold. src/engine/null is the skeleton to clone.
+ * An engine against its contract (src/engine/contract.h): a case a promise. For those who write one: `scripts/new-engine NAME`
+ * clones the skeleton, and `./check --engine NAME` tells which promises hold.
  *
  *   engine_kit_test NAME [PROMISE]     PROMISE: only those whose names match, such as 'fences*'
  *
@@ -10,24 +10,28 @@
  */
 #include "kit.h"
 
+#include "engine_kit_own.h" /* the engines named in src/engine/meson.build */
 #include "engine_liars.h"
 
 #include "base/alloc.h"
 #include "base/atomic.h"
 #include "base/fault.h"
 #include "engine/contract.h"
-#include "engine/null/null.h"
 #include "pipeline/plan.h"
 
 #include <math.h>
 #include <pthread.h>
+
+#define OWN_VTABLE(name) extern const struct trii_engine_vtable trii_##name##_engine;
+#define OWN_ENTRY(name) {#name, &trii_##name##_engine, true},
+ENGINE_KIT_OWN(OWN_VTABLE)
 
 static const struct {
     const char *name;
     const struct trii_engine_vtable *vtable;
     bool light; /* opens and prepares in no time: every nth failure is tried */
 } engines[] = {
-    {"null", &trii_null_engine, true},
+    ENGINE_KIT_OWN(OWN_ENTRY)
     {"host", &trii_host_engine, true},
     {"wasm", &trii_wasm_engine, false},
     {"webgpu", &trii_webgpu_engine, false},

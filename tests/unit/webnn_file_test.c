@@ -156,6 +156,32 @@ static void dynamic_sizes_two_outputs_and_conversions(void **state) {
     tri_pipeline_destroy(&p);
 }
 
+/* The second input may be a region instead of a parameter. */
+static void two_regions_are_two_inputs(void **state) {
+    static const char text[] =
+        "{\"inputs\": {\"photo\": {\"kind\": \"image\"}, \"gain\": {\"kind\": \"tensor\"}}, \"outputs\": [\"a\", \"b\"], "
+        "\"stages\": [{\"technology\": \"webnn\", \"name\": \"net\", \"operation\": \"net.xml\", \"inputs\": [\"photo\", "
+        "\"gain\"], \"outputs\": [\"a\", \"b\"], \"params\": {\"range\": 255, \"color\": \"bgr\", \"mean\": [0.5, 0, 1], "
+        "\"scale\": [1, 2, 4]}}]}";
+    const struct tri_layout frame = tri_layout_image(2, 3, 4, TRI_DTYPE_U8),
+                            number = {.dtype = TRI_DTYPE_F32, .rank = 0, .kind = TRI_KIND_TENSOR};
+    const struct tri_pipeline_params what = {.struct_bytes = sizeof what, .text = text, .text_bytes = sizeof text - 1,
+                                             .origin = "m.json", .folder = folder};
+    struct tri_pipeline *p = NULL;
+    tri_handle region;
+    const float gain = 3;
+    (void)state;
+    need_library();
+    assert_ok(tri_pipeline_open(runtime, &what, &p, &err));
+    assert_ok(tri_pipeline_set_input(p, "photo", &frame, &err));
+    assert_ok(tri_pipeline_set_input(p, "gain", &number, &err));
+    assert_ok(tri_pipeline_plan(p, &err));
+    assert_ok(tri_pipeline_region(p, "gain", &region, NULL, &err));
+    assert_ok(tri_region_write(tri_runtime_arena(runtime), region, 0, &gain, sizeof gain, NULL, NULL, &err));
+    run_and_compare(p, 6);
+    tri_pipeline_destroy(&p);
+}
+
 static void what_is_refused(void **state) {
     static const struct {
         const char *operation, *outputs, *params, *says;
@@ -208,6 +234,7 @@ static void stated_outputs_are_held_against_the_model(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(dynamic_sizes_two_outputs_and_conversions, open_runtime, close_runtime),
+        cmocka_unit_test_setup_teardown(two_regions_are_two_inputs, open_runtime, close_runtime),
         cmocka_unit_test_setup_teardown(what_is_refused, open_runtime, close_runtime),
         cmocka_unit_test_setup_teardown(stated_outputs_are_held_against_the_model, open_runtime, close_runtime),
     };
