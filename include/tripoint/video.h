@@ -46,6 +46,7 @@ struct tri_video_params {
     uint64_t frame_limit;           /**< stop after so many frames; 0: all */
     double frames_per_second;       /**< of an image sequence; 0: 25 */
     bool skip_failed;               /**< a frame whose stages fail is left out, and the stream goes on */
+    bool live;                      /**< the input, a pipe, does not wait: keep its newest frames, drop the oldest */
     bool refuse_damaged;            /**< a frame that the decoder saw errors in ends the stream */
     bool alpha;                     /**< keep the result's alpha, in a codec that can; else it is flattened */
     uint8_t background[3];          /**< what shows through when it is flattened */
@@ -68,6 +69,7 @@ struct tri_video_report {
     bool bt709;                         /**< how YUV is meant: BT.709, else BT.601 */
     int32_t rotation;                   /**< degrees clockwise by which frames were turned, as the file asks (phones) */
     uint64_t written;                   /**< frames in the output */
+    uint64_t dropped;                   /**< of a live source: frames that came faster than they were taken */
     uint64_t damaged;                   /**< frames that the decoder saw errors in */
     uint64_t rescaled;                  /**< frames of another size or format than the first */
     uint64_t lost;                      /**< packets that gave no frame, and those that a truncated file lacks */

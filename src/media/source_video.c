@@ -3,22 +3,44 @@
 #include "media/stream.h"
 
 #include "base/alloc.h"
+#include "base/atomic.h"
 #include "base/status.h"
 #include "base/sys.h"
 #include "media/input.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#define LOOK_NS (UINT64_C(50) * 1000000u) /* how often who waits for a pipe looks whether it is still wanted */
 
 struct video {
     struct trii_source head;
     struct trii_video_file file;
     struct trii_input input;
     bool is_pipe;
+    struct trii_live *live;    /* NULL: frames are read when they are asked for */
+    _Atomic uint32_t stopping; /* whoever waits for a pipe's bytes is to wait no longer */
     struct tri_host_view into; /* RGBA: the input of the slot that is being filled */
     uint64_t into_bytes;       /* with what fills its last page */
 };
 
+/* Until a pipe has bytes, or has none to come. False: nobody wants them any more. */
+static bool wait_for_bytes(struct video *video) {
+    const struct tri_cancel *cancel = video->head.stream->params.cancel;
+    struct pollfd pipe = {.fd = video->input.fd, .events = POLLIN};
+    for (int failed = ETIMEDOUT; failed == ETIMEDOUT || failed == EINTR;) {
+        if (trii_load_acquire(&video->stopping) || (cancel && tri_cancel_is_set(cancel)))
+            return false;
+        failed = trii_sys_poll(&pipe, 1, LOOK_NS);
+    }
+    return true;
+}
+
 static int64_t read_at(void *user, uint64_t at, void *bytes, size_t size) {
     struct video *video = user;
     size_t got = 0;
+    if (video->is_pipe && !wait_for_bytes(video))
+        return 0;
     int failed = video->is_pipe ? trii_sys_read(video->input.fd, bytes, size, &got)
                                 : trii_sys_read_at(video->input.fd, at, bytes, size, &got);
     return failed ? -failed : (int64_t)got;
@@ -59,8 +81,10 @@ static tri_status take_note(struct trii_stream *stream, const struct trii_video_
     return TRI_OK;
 }
 
-static tri_status fill_pool(struct trii_stream *stream, struct trii_slot *slot, bool *end, struct tri_error *err) {
-    tri_status status = stream->module->read(stream->reader, &slot->frame, end, err);
+static tri_status fill_pool(struct video *video, struct trii_slot *slot, bool *end, struct tri_error *err) {
+    struct trii_stream *stream = video->head.stream;
+    tri_status status = video->live ? trii_live_next(video->live, &slot->frame, end, err)
+                                    : stream->module->read(stream->reader, &slot->frame, end, err);
     if (status != TRI_OK || *end)
         return status;
     slot->buffer = trii_pool_show(stream->pool, slot->frame.at);
@@ -85,17 +109,27 @@ static tri_status fill_input(struct video *video, struct trii_slot *slot, bool *
     return status == TRI_OK ? ended : status;
 }
 
+/* A pipe's reader that was told to wait no longer takes it for the end. */
+static tri_status check_cancelled(const struct trii_stream *stream, struct tri_error *err) {
+    return stream->params.cancel && tri_cancel_is_set(stream->params.cancel)
+               ? trii_fail(err, TRI_CANCELLED, "the stream was cancelled")
+               : TRI_OK;
+}
+
 static tri_status fill(struct trii_source *source, struct trii_slot *slot, uint64_t frame, bool *end,
                        struct tri_error *err) {
-    struct trii_stream *stream = source->stream;
+    struct video *video = (struct video *)source;
     (void)frame;
     slot->buffer = TRII_POOL_MAX;
-    return stream->pool ? fill_pool(stream, slot, end, err) : fill_input((struct video *)source, slot, end, err);
+    tri_status status = source->stream->pool ? fill_pool(video, slot, end, err) : fill_input(video, slot, end, err);
+    return status == TRI_OK && *end ? check_cancelled(source->stream, err) : status;
 }
 
 static void close_source(struct trii_source *source) {
     struct video *video = (struct video *)source;
     struct trii_stream *stream = source->stream;
+    trii_store_release(&video->stopping, 1);
+    trii_live_stop(&video->live);
     if (stream->reader)
         stream->module->close(&stream->reader);
     trii_pool_destroy(&stream->pool);
@@ -114,6 +148,16 @@ static tri_status make_pool(struct trii_stream *stream, struct tri_error *err) {
     return trii_pool_create(stream->arena, &layout, TRII_VIDEO_STORED_BYTES(info), &stream->pool, err);
 }
 
+static tri_status make_live(struct video *video, struct tri_error *err) {
+    struct trii_stream *stream = video->head.stream;
+    if (!stream->pool)
+        return trii_fail(err, TRI_UNSUPPORTED, "%s has pictures of RGB or with alpha; a live source needs planes of Y, Cb and Cr",
+                         video->input.name);
+    if (!video->is_pipe)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "%s is a file: only what comes through a pipe can be live", video->input.name);
+    return trii_live_start(stream, &video->live, err);
+}
+
 tri_status trii_source_video(struct trii_stream *stream, struct trii_source **out, struct tri_error *err) {
     struct video *video = trii_calloc(1, sizeof *video);
     if (!video)
@@ -125,8 +169,12 @@ tri_status trii_source_video(struct trii_stream *stream, struct trii_source **ou
         status = open_file(video, stream->params.input, err);
     if (status == TRI_OK)
         status = stream->module->open(&video->file, &memory, 0, &stream->reader, &stream->info, err);
+    if (status != TRI_OK && check_cancelled(stream, NULL) != TRI_OK) /* a pipe that said nothing is no bad video */
+        status = check_cancelled(stream, err);
     if (status == TRI_OK)
         status = make_pool(stream, err);
+    if (status == TRI_OK && stream->params.live)
+        status = make_live(video, err);
     if (status != TRI_OK) {
         close_source(&video->head);
         return status;

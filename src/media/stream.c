@@ -174,6 +174,9 @@ tri_status tri_video_run(struct tri_runtime *runtime, const struct tri_video_par
         return status;
     if (!runtime || (!stream.params.pipeline && !stream.params.open) || !stream.params.input || !stream.params.output)
         return trii_fail(err, TRI_INVALID_ARGUMENT, "tri_video_run needs a runtime, a pipeline, an input and an output");
+    if (stream.params.live && trii_sequence_is(stream.params.input))
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "%s is a sequence of images: only what comes through a pipe can be live",
+                         stream.params.input);
     stream.arena = tri_runtime_arena(runtime);
     stream.between_before = tri_ledger_bytes(stream.arena, TRI_LEDGER_BETWEEN);
     stream.border_before = tri_ledger_bytes(stream.arena, TRI_LEDGER_BORDER);

@@ -4,6 +4,7 @@
  *   stream.c         opening, the run, closing
  *   lane.c           pipelines, and the stages around them
  *   source_video.c   frames of a file, decoded into a pool of regions
+ *   live.c           the newest frames of a source that does not wait
  *   source_images.c  pictures, decoded into a slot's own input
  *   sink_video.c     frames into a file
  *   sink_images.c    pictures, a file each
@@ -22,6 +23,7 @@
 
 struct trii_stream;
 struct trii_pool;
+struct trii_live;
 
 /* A pipeline, with the stages that bring frames into it. Each slot has one, or all share one whose stages remember. */
 struct trii_lane {
@@ -99,6 +101,13 @@ tri_status trii_sink_video(struct trii_stream *stream, const struct tri_layout *
                            struct tri_error *err);
 tri_status trii_sink_images(struct trii_stream *stream, const struct tri_layout *layout, struct trii_sink **out,
                             struct tri_error *err);
+
+/* ---- live.c ---- */
+tri_status trii_live_start(struct trii_stream *stream, struct trii_live **out, struct tri_error *err);
+/* Waits for the next of the newest frames. */
+tri_status trii_live_next(struct trii_live *live, struct trii_video_frame *frame, bool *end, struct tri_error *err);
+/* Waits for the source's end. */
+void trii_live_stop(struct trii_live **live);
 
 /* ---- the pool (pool.c): regions that a decoder writes and may keep looking at ---- */
 

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -211,6 +212,59 @@ class Videos(Case):
         run = self.ok(tripoint("run", self.path("dim.json"), "-", "-o", self.path("out.y4m"), stdin=data))
         self.assertNotIn(b"\r", run.stderr)  # progress is for terminals
         self.assertGreater(os.path.getsize(self.path("out.y4m")), 10 * 320 * 240)
+
+    def test_a_live_source_drops_the_oldest_and_counts_them(self):
+        """The sink takes nothing until the source has given all: only who drops frames lets the source go on."""
+        frame = b"FRAME\n" + bytes(320 * 240 * 3 // 2)
+        head = b"YUV4MPEG2 W320 H240 F25:1 Ip A1:1 C420jpeg\n"
+        for live in (True, False):
+            out = self.path("live.y4m" if live else "patient.y4m")
+            os.mkfifo(out)
+            may_read = threading.Event()
+            reader = threading.Thread(target=self.read_all, args=(out, may_read), daemon=True)
+            reader.start()
+            with subprocess.Popen([TRIPOINT, "run", self.path("dim.json"), "-", "-o", out, "--json", *(["--live"] * live)],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+                if not live:  # nothing is lost where it was not asked for
+                    may_read.set()
+                child.stdin.write(head)
+                for _ in range(100):
+                    child.stdin.write(frame)
+                child.stdin.close()
+                may_read.set()
+                report, text = json.loads(child.stdout.read()), child.stderr.read().decode()
+                self.assertEqual(child.wait(timeout=100), 0, text)
+            reader.join(timeout=100)
+            self.assertEqual(report["output"]["frames"] + report["frames"]["dropped"], 100)
+            if live:
+                self.assertGreater(report["frames"]["dropped"], 50)
+                self.assertIn("were dropped", text)
+            else:
+                self.assertEqual(report["frames"]["dropped"], 0)
+
+    @staticmethod
+    def read_all(path, may_read):
+        with open(path, "rb", buffering=0) as file:  # opens when the writer does
+            may_read.wait()
+            while file.read(1 << 20):
+                pass
+
+    def test_what_cannot_be_live(self):
+        self.make("in.mp4", frames=3)
+        self.fails(self.run_it("in.mp4", "out.mp4", "--live"), 2, "pipe")
+        self.fails(self.run_it("in-%d.png", "out.mp4", "--live"), 2, "pipe")
+
+    def test_ctrl_c_ends_the_wait_for_a_pipe_that_stalls(self):
+        frame = b"FRAME\n" + bytes(320 * 240 * 3 // 2)
+        for live in ([], ["--live"]):
+            with subprocess.Popen([TRIPOINT, "run", self.path("dim.json"), "-", "-o", self.path("out.mkv"), *live],
+                                  stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+                child.stdin.write(b"YUV4MPEG2 W320 H240 F25:1 Ip A1:1 C420jpeg\n" + 40 * frame)
+                child.stdin.flush()  # the pipe holds no whole frame: most have been read, and there is no end
+                child.send_signal(signal.SIGINT)
+                child.wait(timeout=100)
+                text = child.stderr.read().decode()
+            self.assertEqual(child.returncode, 6, text)
 
     def test_interruption_leaves_a_whole_file(self):
         self.make("in.mp4", "-c:v", "mpeg4", frames=2000)

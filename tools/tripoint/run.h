@@ -48,7 +48,8 @@ enum {
     RUN_OPT_CODEC_OPTION,
     RUN_OPT_ALPHA,
     RUN_OPT_SKIP_FAILED,
-    RUN_OPT_REFUSE_DAMAGED
+    RUN_OPT_REFUSE_DAMAGED,
+    RUN_OPT_LIVE
 };
 #define RUN_STREAM_OPTIONS                                                                       \
     {"slots", required_argument, NULL, RUN_OPT_SLOTS}, {"frames", required_argument, NULL, RUN_OPT_FRAMES},   \
@@ -56,7 +57,8 @@ enum {
         {"codec-option", required_argument, NULL, RUN_OPT_CODEC_OPTION},                         \
         {"alpha", no_argument, NULL, RUN_OPT_ALPHA},                                             \
         {"skip-failed", no_argument, NULL, RUN_OPT_SKIP_FAILED},                                 \
-        {"refuse-damaged", no_argument, NULL, RUN_OPT_REFUSE_DAMAGED},
+        {"refuse-damaged", no_argument, NULL, RUN_OPT_REFUSE_DAMAGED},                           \
+        {"live", no_argument, NULL, RUN_OPT_LIVE},
 #define RUN_STREAM_INTRO                                                                         \
     "INPUT and OUTPUT may be videos (.mp4, .mov, .mkv, .webm, .avi, .y4m, ...), and images with a number in their name\n" \
     "(frame-%04d.png) or, as INPUT, a pattern ('frames/*.jpg').\n"
@@ -68,6 +70,7 @@ enum {
     "      --alpha              keep transparency (.webm, .mov, .png); else it is flattened on --background\n" \
     "      --codec NAME         an encoder of libav, like libx265; --codec-option crf=20 for its own options\n" \
     "      --skip-failed        leave a frame out when its stages fail, and go on\n" \
+    "      --live               INPUT, a pipe, does not wait: keep its newest frames, drop the oldest, count them\n" \
     "      --refuse-damaged     stop at a frame that the decoder saw errors in\n\n"
 /* 0, or the exit code of a wrong one. */
 int run_stream_option(int c, struct run_options *o);

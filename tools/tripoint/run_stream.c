@@ -53,6 +53,9 @@ int run_stream_option(int c, struct run_options *o) {
     case RUN_OPT_SKIP_FAILED:
         stream->skip_failed = true;
         return 0;
+    case RUN_OPT_LIVE:
+        stream->live = true;
+        return 0;
     case RUN_OPT_REFUSE_DAMAGED:
         stream->refuse_damaged = true;
         return 0;
@@ -136,6 +139,9 @@ tri_status run_stream(struct run *run, struct tri_error *err) {
 static void tell_losses(const struct tri_video_report *r) {
     if (r->frames.failed)
         fprintf(stderr, "tripoint: %llu frames were left out: their stages failed\n", (unsigned long long)r->frames.failed);
+    if (r->dropped)
+        fprintf(stderr, "tripoint: %llu frames were dropped: they came faster than they could be worked on\n",
+                (unsigned long long)r->dropped);
     if (r->lost)
         fprintf(stderr, "tripoint: %llu packets were missing or too damaged to give a frame\n", (unsigned long long)r->lost);
     if (r->damaged)
@@ -168,9 +174,9 @@ int run_stream_json(const struct run *run) {
     json_t *output = json_pack("{s:s,s:i,s:i,s:I,s:I}", "path", cli_plain(run->options.output, to_path, sizeof to_path),
                                "width", (int)r->output_width, "height", (int)r->output_height, "frames",
                                (json_int_t)r->written, "bytes", (json_int_t)r->bytes_written);
-    json_t *frames = json_pack("{s:I,s:I,s:I,s:I,s:I,s:s,s:i,s:b}", "read", (json_int_t)r->frames.frames, "failed",
+    json_t *frames = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:s,s:i,s:b}", "read", (json_int_t)r->frames.frames, "failed",
                                (json_int_t)r->frames.failed, "damaged", (json_int_t)r->damaged, "rescaled",
-                               (json_int_t)r->rescaled, "packets_lost", (json_int_t)r->lost, "complaint",
+                               (json_int_t)r->rescaled, "dropped", (json_int_t)r->dropped, "packets_lost", (json_int_t)r->lost, "complaint",
                                r->complaint, "slots", (int)r->slots,
                                "interrupted", (int)r->cancelled);
     json_t *times = json_pack("{s:f,s:f,s:f,s:f}", "decode", (double)r->frames.fill_ns * 1e-6, "stages",
