@@ -100,11 +100,11 @@ class Doctor(Case):
         report = json.loads(run.stdout)
         self.assertEqual([e["technology"] for e in report["engines"]], ["host", "wasm", "webgpu", "webnn"])
         for engine in report["engines"]:
-            self.assertEqual(set(engine["backings"]), {"memfd", "private", "hugetlb"})
+            self.assertEqual(set(engine["backings"]), {"memfd", "private", "readers", "hugetlb"})
             for path in engine["backings"].values():
                 self.assertIn(path["verdict"], ("zero-copy", "copies", "broken", "missing", "absent"))
                 if path["verdict"] in ("zero-copy", "copies"):  # what was tried, and what came of it
-                    self.assertEqual((path["rounds"], path["stale"]), (32, 0))
+                    self.assertEqual((path["rounds"], path["stale"], path["coherent"]), (32, 0, True))
                     self.assertGreaterEqual(path["alignment_bytes"], 4096)
                     self.assertNotIn("reason", path)
                 else:
@@ -125,6 +125,8 @@ class Doctor(Case):
             wasm = report["engines"][1]["backings"]["private"]
             self.assertEqual(wasm["verdict"], "copies")
             self.assertGreater(wasm["bytes_copied"], 0)
+            self.assertEqual(report["engines"][1]["backings"]["readers"]["verdict"], "copies")
+            self.assertEqual(report["workers"], {"verdict": "zero-copy"})
 
     def test_missing_engines_are_named_with_the_places_searched(self):
         run = tripoint("doctor", env={"TRIPOINT_ENGINES": "/nowhere/at/all"})

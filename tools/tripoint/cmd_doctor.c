@@ -6,7 +6,8 @@
 
 static const char help_text[] =
     "usage: tripoint doctor [--json] [--quick]\n\n"
-    "Opens every engine over an arena of each kind of memory (memfd, private, huge pages from the system's pool), passes\n"
+    "Opens every engine over an arena of each kind of memory (memfd, private, memfd for readers in other processes, huge\n"
+    "pages from the system's pool), passes\n"
     "bytes through each engine's own view of a region in both directions, over and over, at the borders of pages and at the\n"
     "ends of regions of odd sizes, looks for the largest region that it takes, and tells which path is really zero-copy\n"
     "here, with versions, devices, precision, who keeps permissions, and what to install when something is missing.\n\n"
@@ -26,7 +27,7 @@ static struct tri_error ask_for_heif(void) {
     return err;
 }
 
-static int exit_code(const struct doctor_engine found[TRI_TECHNOLOGY_COUNT]) {
+static int exit_code(const struct doctor_engine *found) {
     int code = 0;
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++) {
         enum doctor_verdict verdict = found[t].paths[DOCTOR_MEMFD].verdict;
@@ -43,7 +44,7 @@ int cmd_doctor(int argc, char **argv) {
                                             {"quick", no_argument, NULL, 'q'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    static struct doctor_engine found[TRI_TECHNOLOGY_COUNT];
+    static struct doctor_findings found;
     struct tri_engine_params params[TRI_TECHNOLOGY_COUNT];
     bool json = false, quick = false;
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
@@ -59,12 +60,13 @@ int cmd_doctor(int argc, char **argv) {
     if (optind < argc)
         return cli_usage("doctor", "'%s' is one argument too many", argv[optind]);
     cli_engine_params(params);
-    struct tri_error heif = ask_for_heif();
+    found.heif = ask_for_heif();
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++)
-        doctor_try((enum tri_technology)t, &params[t], !quick, &found[t]);
-    if (json && doctor_print_json(found, &heif))
+        doctor_try((enum tri_technology)t, &params[t], !quick, &found.engines[t]);
+    found.workers = doctor_try_workers(params, &found.workers_error);
+    if (json && doctor_print_json(&found))
         return tri_status_exit_code(TRI_IO);
     if (!json)
-        doctor_print(found, &heif);
-    return exit_code(found);
+        doctor_print(&found);
+    return exit_code(found.engines);
 }

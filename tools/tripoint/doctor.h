@@ -4,7 +4,8 @@
 
 #include "cli.h"
 
-enum doctor_backing { DOCTOR_MEMFD, DOCTOR_PRIVATE, DOCTOR_HUGETLB, DOCTOR_BACKINGS };
+/* READERS: memfd that other processes may read, which the kernel lets nobody map for writing a second time. */
+enum doctor_backing { DOCTOR_MEMFD, DOCTOR_PRIVATE, DOCTOR_READERS, DOCTOR_HUGETLB, DOCTOR_BACKINGS };
 
 enum doctor_verdict { DOCTOR_ZERO_COPY, DOCTOR_COPIES, DOCTOR_BROKEN, DOCTOR_MISSING, DOCTOR_ABSENT };
 
@@ -32,7 +33,16 @@ extern const char *const doctor_verdict_names[];
 void doctor_try(enum tri_technology technology, const struct tri_engine_params *params, bool large,
                 struct doctor_engine *out);
 
-void doctor_print(const struct doctor_engine engines[TRI_TECHNOLOGY_COUNT], const struct tri_error *heif);
-int doctor_print_json(const struct doctor_engine engines[TRI_TECHNOLOGY_COUNT], const struct tri_error *heif);
+/* Whether a stranger's file runs in a worker process over the same pages: MISSING without webgpu, whose shader is tried. */
+enum doctor_verdict doctor_try_workers(const struct tri_engine_params params[TRI_TECHNOLOGY_COUNT], struct tri_error *err);
+
+struct doctor_findings {
+    struct doctor_engine engines[TRI_TECHNOLOGY_COUNT];
+    enum doctor_verdict workers; /* ZERO_COPY, BROKEN or MISSING */
+    struct tri_error workers_error, heif;
+};
+
+void doctor_print(const struct doctor_findings *found);
+int doctor_print_json(const struct doctor_findings *found);
 
 #endif

@@ -45,11 +45,15 @@ static void print_engine(const struct doctor_engine *e) {
         print_path(doctor_backing_names[b], &e->paths[b]);
 }
 
-void doctor_print(const struct doctor_engine engines[TRI_TECHNOLOGY_COUNT], const struct tri_error *heif) {
+void doctor_print(const struct doctor_findings *found) {
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++)
-        print_engine(&engines[t]);
+        print_engine(&found->engines[t]);
+    if (found->workers == DOCTOR_ZERO_COPY)
+        printf("workers a shader ran in a process of its own, on the same pages (--isolate)\n");
+    else
+        printf("workers %s: %s\n", found->workers == DOCTOR_MISSING ? "not tried" : "broken", found->workers_error.message);
     printf("images  JPEG, PNG and WebP are built in; AVIF and HEIC: %s\n",
-           heif->status == TRI_UNSUPPORTED ? heif->message : "libheif is there");
+           found->heif.status == TRI_UNSUPPORTED ? found->heif.message : "libheif is there");
 }
 
 static json_t *size_or_null(uint64_t bytes) {
@@ -61,6 +65,7 @@ static json_t *path_json(const struct doctor_path *path) {
                           (json_int_t)path->bytes_copied, "sharing", path->sharing, "rounds", (int)path->rounds, "stale",
                           (int)path->stale, "alignment_bytes", size_or_null(path->rounds ? path->alignment_bytes : 0),
                           "largest_bytes", size_or_null(path->largest_bytes));
+    json_object_set_new(j, "coherent", path->rounds ? json_boolean(path->stale == 0) : json_null());
     if (path->verdict != DOCTOR_ZERO_COPY && path->verdict != DOCTOR_COPIES)
         json_object_set_new(j, "reason", json_string(path->error.message));
     return j;
@@ -75,12 +80,17 @@ static json_t *engine_json(const struct doctor_engine *e) {
                      "precision", e->precision, "permissions", e->permissions, "backings", paths);
 }
 
-int doctor_print_json(const struct doctor_engine engines[TRI_TECHNOLOGY_COUNT], const struct tri_error *heif) {
-    json_t *list = json_array(), *images = json_pack("{s:b}", "heif", (int)(heif->status != TRI_UNSUPPORTED));
-    if (heif->status == TRI_UNSUPPORTED)
-        json_object_set_new(images, "reason", json_string(heif->message));
+int doctor_print_json(const struct doctor_findings *found) {
+    const bool heif = found->heif.status != TRI_UNSUPPORTED;
+    json_t *list = json_array(), *images = json_pack("{s:b}", "heif", (int)heif);
+    json_t *workers = json_pack("{s:s}", "verdict", doctor_verdict_names[found->workers]);
+    if (!heif)
+        json_object_set_new(images, "reason", json_string(found->heif.message));
+    if (found->workers != DOCTOR_ZERO_COPY)
+        json_object_set_new(workers, "reason", json_string(found->workers_error.message));
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++)
-        json_array_append_new(list, engine_json(&engines[t]));
-    json_t *all = json_pack("{s:s,s:o,s:o}", "tripoint", tri_version(), "engines", list, "images", images);
+        json_array_append_new(list, engine_json(&found->engines[t]));
+    json_t *all = json_pack("{s:s,s:o,s:o,s:o}", "tripoint", tri_version(), "engines", list, "workers", workers, "images",
+                            images);
     return cli_print_json(all, stdout);
 }

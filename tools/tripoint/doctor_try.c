@@ -12,7 +12,7 @@
 #define LARGEST_BYTES ((uint64_t)512 << 20) /* a region has no more */
 #define SMALLEST_LARGE_BYTES ((uint64_t)1 << 20)
 
-const char *const doctor_backing_names[DOCTOR_BACKINGS] = {"memfd", "private", "hugetlb"};
+const char *const doctor_backing_names[DOCTOR_BACKINGS] = {"memfd", "private", "readers", "hugetlb"};
 const char *const doctor_verdict_names[] = {"zero-copy", "copies", "broken", "missing", "absent"};
 
 static tri_status wrong(struct tri_error *err, const char *who, unsigned wrote, unsigned sees) {
@@ -175,6 +175,7 @@ static void try_path(struct doctor_engine *found, enum doctor_backing backing, c
         .struct_bytes = sizeof arena_params,
         .backing = backing == DOCTOR_PRIVATE ? TRI_BACKING_PRIVATE : TRI_BACKING_MEMFD,
         .huge_pages = backing == DOCTOR_HUGETLB,
+        .readers = backing == DOCTOR_READERS,
         .label = "doctor"};
     struct tri_arena *arena = NULL;
     struct tri_engine *engine = NULL;
