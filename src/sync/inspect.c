@@ -34,6 +34,7 @@ static void count_slots(const struct tri_sync *sync, uint32_t region, uint64_t w
             info->readers[trii_tech(seen)]++;
             break;
         case TRII_SLOT_RWAIT:
+        case TRII_SLOT_LOOK:
             info->waiting_readers++;
             break;
         case TRII_SLOT_WWAIT:
@@ -95,7 +96,7 @@ uint32_t trii_sync_holders(struct tri_sync *sync, uint32_t region, struct trii_h
         uint64_t seen = trii_load_acquire(trii_slot_at(sync, region, slot));
         enum trii_slot_state is = trii_slot_state(seen);
         bool writes = is == TRII_SLOT_WWAIT || is == TRII_SLOT_DRAIN;
-        if (is == TRII_SLOT_READING || is == TRII_SLOT_RWAIT || writes)
+        if (is == TRII_SLOT_READING || is == TRII_SLOT_RWAIT || is == TRII_SLOT_LOOK || writes)
             out[count++] =
                 holder_of(sync, trii_token(region, slot, seen), seen,
                           trii_tech(seen), writes, is != TRII_SLOT_READING);

@@ -133,10 +133,8 @@ static void sweep_region(struct trii_dead *dead, uint32_t region) {
     take_word(dead, region);
     if (touched)
         take_telling(dead, region);
-    if (dead->changed || (word & (TRII_WORD_WWAIT | TRII_WORD_RWAIT))) {
-        trii_sync_lower_flags(dead->sync, region);
+    if (dead->changed || (word & (TRII_WORD_WWAIT | TRII_WORD_RWAIT)))
         trii_sync_settle(dead->sync, region);
-    }
 }
 
 bool trii_dead_sweep(struct trii_dead *dead) {
@@ -187,10 +185,8 @@ bool trii_sync_recover(struct tri_sync *sync, uint32_t region) {
     dead.of_nobody = false;
     (void)trii_dead_sweep(&dead);
     /* Somebody may have died between leaving and taking its flag down or telling the next. */
-    if (word & (TRII_WORD_WWAIT | TRII_WORD_RWAIT)) {
-        trii_sync_lower_flags(sync, region);
+    if (word & (TRII_WORD_WWAIT | TRII_WORD_RWAIT))
         trii_sync_settle(sync, region);
-    }
     return found || trii_load_seq_cst(&trii_cell(sync, region)->word) != word;
 }
 

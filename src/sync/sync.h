@@ -151,7 +151,8 @@ tri_status trii_sync_explain(struct tri_sync *sync, const struct trii_want *want
 /* Gives back a claim of this process under which nothing was done: a poison that it was to overwrite stays. */
 bool trii_sync_roll_back(struct tri_sync *sync, tri_claim claim);
 
-/* Tells whoever may go now. Called after every change that lets somebody go. */
+/* Tells whoever may go now, and takes flags down that no waiter stands behind. Called after every change that lets somebody
+ * go. */
 void trii_sync_settle(struct tri_sync *sync, uint32_t region);
 /* A writer that found readers inside leaves the word again as if it had never been. */
 void trii_sync_leave_word(struct tri_sync *sync, uint32_t region, uint64_t mine);
@@ -169,8 +170,6 @@ uint64_t trii_sync_me(struct tri_sync *sync, struct tri_error *err);
 /* Checks arguments, after giving a forked child's handle back its contents. */
 tri_status trii_sync_check(const struct tri_sync *sync, uint32_t region, enum tri_technology technology,
                            const tri_claim *out, struct tri_error *err);
-/* Takes flags down that no waiter stands behind. */
-void trii_sync_lower_flags(struct tri_sync *sync, uint32_t region);
 /* Looks whether those who hold or queue for `region` live, and recovers what the dead left, everywhere. True when the
  * region may have changed. */
 bool trii_sync_recover(struct tri_sync *sync, uint32_t region);

@@ -5,10 +5,9 @@
  * it may go; whoever changes the word or leaves a slot looks for waiters after the change. So one of the two sees the
  * other, and no wake-up is lost.
  *
- * Whose turn: a reader may enter when no writer is in or draining, and either none waits or the writer that this
- * reader waits out has gone (a phase later). The writer with the lowest ticket may take the word when it is free and no reader is left
- * that waited out the writer before it, nor one that is in or just looking (the model found that such a one could be
- * turned back for ever).
+ * Whose turn: a reader may enter when no writer is in or draining, and none waits that it waits out (by its ticket). The
+ * writer with the lowest ticket may take the word when it is free and no reader waits that need not wait for it, nor one
+ * is in or just looking (the model found that such a one could be turned back for ever).
  */
 #include "base/status.h"
 #include "base/sys.h"
@@ -24,61 +23,85 @@
 #define FIRST_MEMBER ((uint64_t)1 << TRII_MEMBER_SHIFT) /* in private memory others are what a fork left */
 #define CANCEL_NS 5000000u /* how often one that may be cancelled looks, where it can't sleep on two words */
 
-/* True when the phase has come that the waiting reader in `slot` waits out. */
-static bool has_waited_out(struct tri_sync *sync, uint32_t region, uint32_t slot) {
-    const struct trii_cold *cold = &sync->colds[region];
-    return trii_load_relaxed(&cold->ticket[slot - 1]) <= trii_load_seq_cst(&cold->phase);
+#define NO_TICKET UINT64_MAX /* higher than all */
+
+static uint64_t ticket_of(const struct tri_sync *sync, uint32_t region, uint32_t slot) {
+    return trii_load_relaxed(&sync->colds[region].ticket[slot - 1]);
 }
 
-/* Whether the waiting reader in `slot` may enter where the word was `word`. */
+/* The lowest ticket of a writer that waits. */
+static uint64_t lowest_ticket(struct tri_sync *sync, uint32_t region, uint64_t word) {
+    uint64_t lowest = NO_TICKET;
+    for (uint32_t slot = 1; slot <= trii_slots_used(word); slot++)
+        if (trii_slot_state(trii_load_seq_cst(trii_slot_at(sync, region, slot))) == TRII_SLOT_WWAIT &&
+            ticket_of(sync, region, slot) < lowest)
+            lowest = ticket_of(sync, region, slot);
+    return lowest;
+}
+
+/* Whether the waiting reader in `slot` may enter where the word was `word`. A flag alone may be left over. */
 static bool reader_may_enter(struct tri_sync *sync, uint32_t region, uint32_t slot, uint64_t word) {
-    return !(word & TRII_WORD_CLOSED) && (!(word & TRII_WORD_WWAIT) || has_waited_out(sync, region, slot));
+    uint64_t mine = ticket_of(sync, region, slot);
+    return !(word & TRII_WORD_CLOSED) &&
+           (!(word & TRII_WORD_WWAIT) || mine == 0 || mine < lowest_ticket(sync, region, word));
 }
 
-/* The phase that a reader arriving now waits out: none where a writer is inside, else the next one. */
-static uint64_t target_now(struct tri_sync *sync, uint32_t region) {
-    uint64_t phase = trii_load_seq_cst(&sync->colds[region].phase);
-    return phase + ((trii_load_seq_cst(&trii_cell(sync, region)->word) & TRII_WORD_CLOSED) ? 0 : 1);
+/* The ticket that a reader arriving now waits out. */
+static uint64_t ticket_before(struct tri_sync *sync, uint32_t region) {
+    uint64_t word = trii_load_seq_cst(&trii_cell(sync, region)->word);
+    uint64_t lowest = word & TRII_WORD_CLOSED ? NO_TICKET : lowest_ticket(sync, region, word);
+    return lowest == NO_TICKET ? 0 : lowest;
 }
 
-/* True when a slot in `state` exists; `from` … the slots that the word says are in use. */
-static bool any_slot(struct tri_sync *sync, uint32_t region, enum trii_slot_state state) {
-    uint32_t last = trii_slots_used(trii_load_seq_cst(&trii_cell(sync, region)->word));
-    for (uint32_t slot = 1; slot <= last; slot++)
-        if (trii_slot_state(trii_load_seq_cst(trii_slot_at(sync, region, slot))) == state)
-            return true;
-    return false;
+/* Whether a reader that comes just now is shut out where the word was `word`. A flag of a free word is taken down where
+ * nobody waits; of a shared one it can't be, so there it is asked who waits. */
+static bool shuts_out(struct tri_sync *sync, uint32_t region, uint64_t word) {
+    if (word & TRII_WORD_CLOSED)
+        return true;
+    return (word & TRII_WORD_WWAIT) && (trii_word_state(word) != TRII_WORD_SHARED ||
+                                        lowest_ticket(sync, region, word) != NO_TICKET);
 }
 
 static bool any_reader(struct tri_sync *sync, uint32_t region) {
-    return any_slot(sync, region, TRII_SLOT_READING);
+    uint32_t last = trii_slots_used(trii_load_seq_cst(&trii_cell(sync, region)->word));
+    for (uint32_t slot = 1; slot <= last; slot++)
+        if (trii_slot_reads(trii_load_seq_cst(trii_slot_at(sync, region, slot))))
+            return true;
+    return false;
 }
 
 /* What the queue of a region looks like at one moment. */
 struct queue {
     uint32_t first_writer; /* slot, or 0 */
     uint32_t drainer;      /* slot, or 0 */
-    bool readers_first;    /* some reader has waited out its writer and is not in yet */
+    uint64_t lowest;       /* the first writer's ticket, or NO_TICKET */
+    uint64_t waited_out;   /* the lowest ticket that a waiting reader waits out, or NO_TICKET */
     bool reading;
+    bool readers_wait, writers_wait;
 };
 
 static struct queue look_at_queue(struct tri_sync *sync, uint32_t region, uint64_t word) {
-    struct queue queue = {0};
-    uint64_t lowest = UINT64_MAX;
+    struct queue queue = {.lowest = NO_TICKET, .waited_out = NO_TICKET};
     for (uint32_t slot = 1; slot <= trii_slots_used(word); slot++) {
         uint64_t ticket;
         switch (trii_slot_state(trii_load_seq_cst(trii_slot_at(sync, region, slot)))) {
         case TRII_SLOT_READING:
             queue.reading = true;
             break;
+        case TRII_SLOT_LOOK:
+            queue.reading = queue.readers_wait = true;
+            break;
         case TRII_SLOT_RWAIT:
-            if (has_waited_out(sync, region, slot))
-                queue.readers_first = true;
+            queue.readers_wait = true;
+            ticket = ticket_of(sync, region, slot);
+            if (ticket < queue.waited_out)
+                queue.waited_out = ticket;
             break;
         case TRII_SLOT_WWAIT:
-            ticket = trii_load_relaxed(&sync->colds[region].ticket[slot - 1]);
-            if (ticket < lowest) {
-                lowest = ticket;
+            queue.writers_wait = true;
+            ticket = ticket_of(sync, region, slot);
+            if (ticket < queue.lowest) {
+                queue.lowest = ticket;
                 queue.first_writer = slot;
             }
             break;
@@ -91,6 +114,13 @@ static struct queue look_at_queue(struct tri_sync *sync, uint32_t region, uint64
         }
     }
     return queue;
+}
+
+/* The flags of `word` that nobody in `queue` stands behind. */
+static uint64_t idle_flags(const struct queue *queue, uint64_t word) {
+    uint64_t needed =
+        (queue->writers_wait ? TRII_WORD_WWAIT : 0) | (queue->readers_wait ? TRII_WORD_RWAIT : 0);
+    return word & (TRII_WORD_WWAIT | TRII_WORD_RWAIT) & ~needed;
 }
 
 static _Atomic uint32_t *futex_of(_Atomic uint64_t *slot) {
@@ -112,55 +142,60 @@ static void nudge_all(struct tri_sync *sync, uint32_t region, uint64_t word) {
         nudge(sync, region, slot);
 }
 
-static void nudge_readers(struct tri_sync *sync, uint32_t region, uint64_t word) {
-    for (uint32_t slot = 1; slot <= trii_slots_used(word); slot++) {
+/* Nudges the readers that wait for no writer in `queue`; true when there are some. */
+static bool nudge_readers(struct tri_sync *sync, uint32_t region, const struct queue *queue, uint64_t word) {
+    if (queue->waited_out == NO_TICKET || queue->waited_out >= queue->lowest)
+        return false;
+    for (uint32_t slot = 1; slot <= trii_slots_used(word); slot++)
         if (trii_slot_state(trii_load_seq_cst(trii_slot_at(sync, region, slot))) == TRII_SLOT_RWAIT &&
-            reader_may_enter(sync, region, slot, word))
+            ticket_of(sync, region, slot) < queue->lowest)
             nudge(sync, region, slot);
-    }
+    return true;
+}
+
+/* F2. Where the mark goes before the second swap, somebody has come who will wait, be in, or do the same. */
+static void lower_flags(struct tri_sync *sync, uint32_t region) {
+    _Atomic uint64_t *at = &trii_cell(sync, region)->word;
+    uint64_t word = trii_load_seq_cst(at);
+    uint64_t mark = trii_number() | trii_load_relaxed(&sync->me);
+    do {
+        if (trii_word_state(word) != TRII_WORD_FREE || !(word & (TRII_WORD_WWAIT | TRII_WORD_RWAIT)))
+            return;
+    } while (!trii_cas_seq_cst(at, &word, mark | (word & TRII_WORD_FLAGS)));
+    struct queue queue = look_at_queue(sync, region, word);
+    word = mark | (word & TRII_WORD_FLAGS);
+    while ((word & ~TRII_WORD_FLAGS) == mark &&
+           !trii_cas_seq_cst(at, &word, (word & TRII_WORD_FLAGS) & ~idle_flags(&queue, word)))
+        ;
 }
 
 void trii_sync_settle(struct tri_sync *sync, uint32_t region) {
     uint64_t word = trii_load_seq_cst(&trii_cell(sync, region)->word);
     if (word & TRII_WORD_POISON) {
         nudge_all(sync, region, word);
+        lower_flags(sync, region);
         return;
     }
-    struct queue queue = look_at_queue(sync, region, word);
-    switch (trii_word_state(word)) {
-    case TRII_WORD_WRITE:
+    if (trii_word_state(word) == TRII_WORD_WRITE)
         return; /* it will settle when it leaves */
-    case TRII_WORD_DRAIN:
+    struct queue queue = look_at_queue(sync, region, word);
+    if (trii_word_state(word) == TRII_WORD_DRAIN) {
         if (!queue.reading && queue.drainer)
             nudge(sync, region, queue.drainer);
         return;
-    case TRII_WORD_FREE:
-        if (!queue.readers_first && !queue.reading && queue.first_writer)
-            nudge(sync, region, queue.first_writer);
-        break;
-    case TRII_WORD_SHARED:
-        break;
     }
-    nudge_readers(sync, region, word);
+    bool readers = nudge_readers(sync, region, &queue, word);
+    if (trii_word_state(word) != TRII_WORD_FREE)
+        return;
+    if (!readers && !queue.reading && queue.first_writer)
+        nudge(sync, region, queue.first_writer);
+    if (idle_flags(&queue, word))
+        lower_flags(sync, region);
 }
 
 void trii_sync_reader_left(struct tri_sync *sync, uint32_t region) {
     if (!any_reader(sync, region))
         trii_sync_settle(sync, region);
-}
-
-/* Takes `flag` down when no slot in `state` is left; looks again after, because one may have come meanwhile. */
-static void lower_flag(struct tri_sync *sync, uint32_t region, uint64_t flag, enum trii_slot_state state) {
-    if (any_slot(sync, region, state))
-        return;
-    trii_and_seq_cst(&trii_cell(sync, region)->word, ~flag);
-    if (any_slot(sync, region, state))
-        trii_or_seq_cst(&trii_cell(sync, region)->word, flag);
-}
-
-void trii_sync_lower_flags(struct tri_sync *sync, uint32_t region) {
-    lower_flag(sync, region, TRII_WORD_WWAIT, TRII_SLOT_WWAIT);
-    lower_flag(sync, region, TRII_WORD_RWAIT, TRII_SLOT_RWAIT);
 }
 
 static bool any_taken(struct tri_sync *sync, uint32_t region, uint32_t first, uint32_t last) {
@@ -217,9 +252,11 @@ static void free_slot(struct tri_sync *sync, uint32_t region, uint32_t slot) {
     trii_and_seq_cst(trii_slot_at(sync, region, slot), 0);
 }
 
+/* A nudge meant the state that was; but who only goes on waiting (S7) still has to look for what it was told. */
 static void set_slot_state(_Atomic uint64_t *at, enum trii_slot_state state) {
+    uint64_t gone = state == TRII_SLOT_RWAIT ? TRII_SLOT_STATE : TRII_SLOT_STATE | TRII_SLOT_NUDGE;
     uint64_t seen = trii_load_relaxed(at);
-    while (!trii_cas_seq_cst(at, &seen, (seen & ~(TRII_SLOT_STATE | TRII_SLOT_NUDGE)) | (uint64_t)state))
+    while (!trii_cas_seq_cst(at, &seen, (seen & ~gone) | (uint64_t)state))
         ;
 }
 
@@ -242,14 +279,14 @@ static tri_status try_read(struct tri_sync *sync, const struct trii_want *want, 
     uint64_t word = trii_load_acquire(&trii_cell(sync, want->region)->word);
     if (word & TRII_WORD_POISON)
         return TRI_POISONED;
-    if (word & (TRII_WORD_WWAIT | TRII_WORD_CLOSED))
+    if (shuts_out(sync, want->region, word))
         return TRI_BUSY;
     uint64_t mine = claim_of(want, me, TRII_SLOT_READING);
     uint32_t slot = take_slot(sync, want->region, mine);
     if (!slot)
         return TRI_LIMIT;
     word = look_as_reader(sync, want->region, slot);
-    if (word & (TRII_WORD_POISON | TRII_WORD_WWAIT | TRII_WORD_CLOSED)) {
+    if ((word & TRII_WORD_POISON) || shuts_out(sync, want->region, word)) {
         free_slot(sync, want->region, slot);
         trii_sync_reader_left(sync, want->region);
         return word & TRII_WORD_POISON ? TRI_POISONED : TRI_BUSY;
@@ -355,25 +392,22 @@ static bool join(struct waiter *w) {
     if (!w->slot)
         return false;
     w->at = trii_slot_at(w->sync, w->want->region, w->slot);
-    uint64_t ticket = w->want->write ? trii_add_seq_cst(&cold->arrivals, 1) : target_now(w->sync, w->want->region);
+    uint64_t ticket = w->want->write ? trii_add_seq_cst(&cold->arrivals, 1) + 1 : ticket_before(w->sync, w->want->region);
     trii_store_relaxed(&cold->ticket[w->slot - 1], ticket);
     set_slot_state(w->at, w->want->write ? TRII_SLOT_WWAIT : TRII_SLOT_RWAIT);
     return true;
 }
 
-/* Shows in the word that somebody waits; again after each sleep, in case a process died while taking a flag down. */
+/* Shows in the word that somebody waits, and takes the mark of a free one; again after each sleep, in case a process died
+ * while it took `crowd` or `wide` down. */
 static void raise_flags(struct waiter *w) {
     uint64_t flags = w->want->write ? TRII_WORD_WWAIT : TRII_WORD_RWAIT;
     flags |= trii_slot_flag(w->slot);
-    if ((trii_load_seq_cst(w->word) & flags) != flags)
-        trii_or_seq_cst(w->word, flags);
-}
-
-static void lower_flags(struct waiter *w) {
-    if (w->want->write)
-        lower_flag(w->sync, w->want->region, TRII_WORD_WWAIT, TRII_SLOT_WWAIT);
-    else
-        lower_flag(w->sync, w->want->region, TRII_WORD_RWAIT, TRII_SLOT_RWAIT);
+    uint64_t seen = trii_load_seq_cst(w->word);
+    uint64_t made;
+    do {
+        made = (trii_word_state(seen) == TRII_WORD_FREE ? seen & TRII_WORD_FLAGS : seen) | flags;
+    } while (made != seen && !trii_cas_seq_cst(w->word, &seen, made));
 }
 
 /* Goes away without a claim. */
@@ -381,23 +415,23 @@ static void leave(struct waiter *w) {
     free_slot(w->sync, w->want->region, w->slot);
     if (w->drain)
         trii_sync_leave_word(w->sync, w->want->region, w->drain);
-    lower_flags(w);
-    trii_sync_settle(w->sync, w->want->region);
+    else
+        trii_sync_settle(w->sync, w->want->region);
 }
 
 static bool enter_as_reader(struct waiter *w, tri_claim *out) {
     if (!reader_may_enter(w->sync, w->want->region, w->slot, trii_load_seq_cst(w->word)))
         return false;
-    set_slot_state(w->at, TRII_SLOT_READING);
+    set_slot_state(w->at, TRII_SLOT_LOOK);
     uint64_t word = look_as_reader(w->sync, w->want->region, w->slot);
     if ((word & TRII_WORD_POISON) || !reader_may_enter(w->sync, w->want->region, w->slot, word)) {
         set_slot_state(w->at, TRII_SLOT_RWAIT);
-        raise_flags(w);
         trii_sync_reader_left(w->sync, w->want->region);
         return false;
     }
+    set_slot_state(w->at, TRII_SLOT_READING);
     *out = trii_token(w->want->region, w->slot, trii_load_relaxed(w->at));
-    lower_flags(w);
+    lower_flags(w->sync, w->want->region);
     return true;
 }
 
@@ -408,12 +442,11 @@ static void start_to_drain(struct waiter *w) {
         if ((word & TRII_WORD_POISON) && !w->want->poisoned)
             return; /* poisoned since we looked: the nudge that told all is there, or comes */
         struct queue queue = look_at_queue(w->sync, w->want->region, word);
-        if (queue.first_writer != w->slot || queue.readers_first || queue.reading)
+        if (queue.first_writer != w->slot || queue.waited_out < queue.lowest || queue.reading)
             return;
         uint64_t mine = writers_word(w->want, word, w->me, TRII_WORD_DRAIN);
         if (trii_cas_seq_cst(w->word, &word, mine)) {
             w->drain = mine;
-            trii_add_seq_cst(&w->sync->colds[w->want->region].phase, 1);
             set_slot_state(w->at, TRII_SLOT_DRAIN);
             return;
         }
@@ -432,7 +465,6 @@ static bool enter_as_writer(struct waiter *w, tri_claim *out) {
     } while (!trii_cas_seq_cst(w->word, &word, mine));
     *out = trii_token(w->want->region, TRII_WRITER_SLOT, mine);
     free_slot(w->sync, w->want->region, w->slot);
-    lower_flags(w);
     narrow(w->sync, w->want->region, mine);
     return true;
 }

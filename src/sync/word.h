@@ -10,7 +10,8 @@
  *   slot   63 … 26 | 25 24 | 23 22 | 19 … 10 |                                  | 5     |       | 2 1 0
  *          number  | 0     | tech  | member  |                                  | nudge |       | state
  *
- * A free slot is 0, and so is a free word without flags: who comes expects 0 and need not look before it swaps. A held
+ * A free slot is 0, and so is a free word without flags: who comes expects 0 and need not look before it swaps. A free
+ * word with flags may have a mark: number, technology and member of somebody who is looking at the slots (F2). A held
  * word and a held slot differ in nothing but their place: release need not ask which of them it gives back.
  *
  *   number      of the claim: no two claims of a process have the same (number.h), so a word or slot that was given
@@ -25,9 +26,11 @@
  *   nudge       the waiter was told to look again. It sleeps on the slot's low half, so the nudge is also what makes
  *               its futex refuse to sleep.
  *
- * Phases are counted apart (struct trii_cold): one begins with each W2, a step after it. A reader that queues waits out
- * one of them, or none where a writer is in; it reads the phase before the word, so it may wait out one too few, never
- * one too many. W1 begins none: where it happens, nobody waits.
+ * Who goes first is told by tickets (struct trii_cold). A writer that queues has one of its own, higher than all before
+ * it. A reader that queues notes the lowest of those that wait then, 0 where none does or a writer has its turn: it waits
+ * out those with this ticket or a lower one, and nobody else; the writers after them wait for it. So nobody who comes
+ * after a waiter goes before it, but for this: a writer that waits for another is passed by later readers when that one
+ * has had its turn.
  *
  * Every change of the word's state. All swaps, and the loads that a decision hangs on, are seq_cst: "show mine, then
  * look at yours" needs one order for both sides (W1, W2 against S1, S6; F1 against every release). That includes the
@@ -46,20 +49,25 @@
  *
  *   S1 FREE → READING   a reader enters if the word it sees after is open, else S2
  *   S2 READING → FREE   release, death, or it met a writer; the last one wakes the queue
- *   S3 FREE → TAKEN     somebody will wait; writes its ticket: its place (writers), or the phase it waits out (readers)
+ *   S3 FREE → TAKEN     somebody will wait; writes its ticket: its own (writers), or that which it waits out (readers)
  *   S4 TAKEN → RWAIT    a reader waits; then F1
  *   S5 TAKEN → WWAIT    a writer waits; then F1
- *   S6 RWAIT → READING  its turn; it enters if the word it sees after agrees, else S7
- *   S7 READING → RWAIT  not yet after all
+ *   S6 RWAIT → LOOK     its turn, it seems; it looks once more. To writers it reads already, to flags it still waits
+ *   S7 LOOK → RWAIT     not yet after all
  *   S8 RWAIT → FREE     it gave up, or died
  *   S9 WWAIT → DRAIN    after W2
  *   S10 WWAIT → FREE    it gave up, or died
  *   S11 DRAIN → FREE    it is in (after W3), gave up (before W5), or died
  *   S12 TAKEN → FREE    it died
+ *   S13 LOOK → READING  the word it saw agrees: it is in
+ *   S14 LOOK → FREE     it died
  *
- * Flags: F1 raise wwait, rwait, crowd or wide, always after the slot shows what for, and again after each sleep; F2 take
- * one down after looking at all slots, and look again after, for who came meanwhile (then F1). Poison is raised by the
- * writer or with W4, and taken down by the release of a claim that overwrote the region.
+ * Flags: F1 raise wwait, rwait, crowd or wide, always after the slot shows what for; of a free word the mark goes with the
+ * same swap. F2 takes wwait or rwait down, of a free word only: mark it, look at all slots, and swap if the mark is still
+ * there: whoever came meanwhile has taken it away. So a flag is up from the moment it was raised until nobody waits, and
+ * who comes the quick way passes no waiter, wherever others were stopped or died. Flags that nobody stands behind hold
+ * nobody up who queues: whom it waits for it sees by their slots. Crowd and wide are taken down by the writer inside. Poison is
+ * raised by the writer or with W4, and taken down by the release of a claim that overwrote the region.
  *
  * tests/model/sync.pml is this table as a model that spin checks exhaustively; tests/model/check-model compares them.
  */
@@ -103,10 +111,11 @@ enum trii_word_state {
 enum trii_slot_state {
     TRII_SLOT_FREE = 0,
     TRII_SLOT_TAKEN = 1,   /* about to wait: the ticket is being written */
-    TRII_SLOT_READING = 2, /* a reader is in, or looks once more whether it may be */
+    TRII_SLOT_READING = 2, /* a reader is in, or came just now and looks once more whether it may be */
     TRII_SLOT_RWAIT = 3,   /* a reader waits */
     TRII_SLOT_WWAIT = 4,   /* a writer waits for its turn */
-    TRII_SLOT_DRAIN = 5    /* this writer owns the word and waits for the readers */
+    TRII_SLOT_DRAIN = 5,   /* this writer owns the word and waits for the readers */
+    TRII_SLOT_LOOK = 6     /* a reader that waited looks whether it may be in */
 };
 #define TRII_SLOT_STATE ((uint64_t)7)
 #define TRII_SLOT_NUDGE ((uint64_t)1 << 5)
@@ -120,9 +129,8 @@ struct trii_cell {
 /* What only waiting, crowds and failure touch. */
 struct trii_cold {
     _Alignas(64) _Atomic uint64_t arrivals; /* tickets given to writers so far */
-    _Atomic uint64_t phase;                 /* how many of them have had their turn (W2) */
     _Atomic uint64_t wide[TRII_SLOTS - TRII_NEAR_SLOTS];
-    /* By slot - 1. Of a waiting writer: its place in the queue. Of a waiting reader: the phase it waits out. */
+    /* By slot - 1. Of a waiting writer: its own, from 1. Of a waiting reader: the one it waits out, or 0. */
     _Atomic uint64_t ticket[TRII_SLOTS];
 };
 
@@ -166,6 +174,11 @@ static inline enum tri_technology trii_tech(uint64_t value) {
 
 static inline enum trii_slot_state trii_slot_state(uint64_t slot) {
     return (enum trii_slot_state)(slot & TRII_SLOT_STATE);
+}
+
+/* Writers can't be where the slot says this. */
+static inline bool trii_slot_reads(uint64_t slot) {
+    return trii_slot_state(slot) == TRII_SLOT_READING || trii_slot_state(slot) == TRII_SLOT_LOOK;
 }
 
 #endif

@@ -1,15 +1,16 @@
 /*
  * The region word and its slots as a model for spin: the specification of src/sync. One region, up to three holders,
  * each in its own slot. Every step that is one atomic operation in C is one step here, and every look at a slot is a
- * step of its own, so that all races are tried. The letters W1 ... S12 are those of the table in src/sync/word.h.
+ * step of its own, so that all races are tried. The letters W1 ... S14 are those of the table in src/sync/word.h.
  *
  *   -DROLE0=R|W|D  ... ROLE2       reader, writer, writer that downgrades; -DN=2 leaves the third out
  *   -DGIVE_UP=n                    holder n may time out of any wait
  *   -DVICTIM=n                     holder n may be killed at any step; waiters then look for the dead
  *   -DM_...                        a mutant: one thing done wrong, which must be found
  *
- * Checked: a writer is alone; nobody sleeps for ever (a lost wake-up is an invalid end state); a queued holder is
- * overtaken no more often than the bounds asserted in entered_*().
+ * Checked: a writer is alone; nobody sleeps for ever (a lost wake-up is an invalid end state); nobody who comes after a
+ * waiter has shown itself goes before it, but for this: a reader goes before a waiting writer once for each writer that
+ * has its turn before that one (entered_*).
  */
 #ifndef N
 #define N 3
@@ -29,60 +30,101 @@
 #define S_RWAIT 3
 #define S_WWAIT 4
 #define S_DRAIN 5
+#define S_LOOK 6
 
 #define NOBODY 7
 
-/* the word */
-byte state = FREE, owner = NOBODY;
+/* the word. In C the mark is a number that only its maker has; here it is the maker */
+byte state = FREE, owner = NOBODY, mark = NOBODY;
 bit wwait = 0, rwait = 0, poison = 0;
-/* the slots. Phases and tickets grow without end in C; here is what they tell: how many phases a reader still has to
- * wait out, whether one began since holder i looked, and the order in which writers came. */
-byte slot[N], outwait[N], place[N];
-bit nudged[N], old_look[N];
+/* the slots. Tickets grow without end in C; here is what they tell. A writer that waits has an even one, those that came
+ * before it less, those that came after it more. Copies of tickets (the reader's: whom it waits out; `low`: of who looks
+ * for the first) keep their place among them when writers go away, between the even ones if need be. */
+byte slot[N], ticket[N], low[N], roles[N];
+bit nudged[N];
 
 /* not part of the protocol: what really happens */
 byte readers_in = 0, writers_in = 0;
 byte inside[N]; /* 0, 1 reading, 2 writing */
-bit queued[N];
-byte by_writers[N], by_readers[N];
+bit queued[N]; /* it has shown itself, slot and flag, and waits since */
+byte late[N];  /* who came after that: bits */
+byte credit[N]; /* writers that had their turn since, less the readers that came late and went before */
 bool dead[N];
 bool somebody_died = false;
 
 /* The steps of the table, by name, from and to: check-model compares them with the table, and spin sees that each begins
  * where it says. */
-#define WORD(step, from, to) assert(state == from); state = to
+#define WORD(step, from, to) assert(state == from); state = to; mark = NOBODY
 #define SLOT(step, who, from, to) assert(slot[who] == S_##from); slot[who] = S_##to
 
 #define closed(s) ((s) == WRITE || (s) == DRAIN)
-#define may_enter(s, w, who) (!closed(s) && (!(w) || outwait[who] == 0))
+#ifdef M_LOOKING_IS_NOT_READING
+#define is_in(s) ((s) == S_READING)
+#else
+#define is_in(s) ((s) == S_READING || (s) == S_LOOK)
+#endif
+#define is_late(who) (late[who] >> me & 1)
 
-/* Counted while its flag is up. It may be down though the holder is queued: while somebody takes a flag down and has not
- * looked again yet, and after S7. Who stops there lets others pass as long as that lasts. */
-#define shows(who) ((slot[who] == S_RWAIT && rwait) || (slot[who] == S_WWAIT && wwait) || slot[who] == S_DRAIN)
-
-inline overtaken_by_writer(who) {
+inline come_after(who) {
     if
-    :: queued[who] && who != me && shows(who) -> by_writers[who]++; assert(by_writers[who] <= N)
+    :: queued[who] && who != me -> late[who] = late[who] | (1 << me)
     :: else -> skip
     fi
 }
 
-inline overtaken_by_reader(who) {
+/* a new wish: behind all that wait */
+inline comes() {
+    come_after(0);
+    come_after(1);
+#if N > 2
+    come_after(2)
+#endif
+}
+
+inline passed_by_writer(who) {
     if
-    :: queued[who] && who != me && slot[who] == S_WWAIT -> by_readers[who]++; assert(by_readers[who] <= 2 * N)
+    :: queued[who] && who != me -> assert(!is_late(who))
     :: else -> skip
     fi
+}
+
+inline passed_by_reader(who) {
+    if
+    :: queued[who] && who != me && is_late(who) && (slot[who] == S_WWAIT || slot[who] == S_DRAIN) ->
+        assert(credit[who] > 0); credit[who]--
+    :: else -> skip
+    fi
+}
+
+inline turn_before(who) {
+    if
+    :: queued[who] && who != me -> credit[who]++
+    :: else -> skip
+    fi
+}
+
+/* W1 or W2: a writer's turn */
+inline has_its_turn() {
+    turn_before(0);
+    turn_before(1);
+#if N > 2
+    turn_before(2)
+#endif
+}
+
+inline waits_no_more(who) {
+    queued[who] = 0; late[who] = 0; credit[who] = 0
 }
 
 inline entered_as_writer() {
     inside[me] = 2;
     writers_in++;
     assert(writers_in == 1 && readers_in == 0);
-    queued[me] = 0;
-    overtaken_by_writer(0);
-    overtaken_by_writer(1);
+    waits_no_more(me);
+    passed_by_writer(0);
+    passed_by_writer(1);
 #if N > 2
-    overtaken_by_writer(2)
+    passed_by_writer(2)
 #endif
 }
 
@@ -90,12 +132,19 @@ inline entered_as_reader() {
     inside[me] = 1;
     readers_in++;
     assert(writers_in == 0);
-    queued[me] = 0;
-    overtaken_by_reader(0);
-    overtaken_by_reader(1);
+    waits_no_more(me);
+    passed_by_reader(0);
+    passed_by_reader(1);
 #if N > 2
-    overtaken_by_reader(2)
+    passed_by_reader(2)
 #endif
+}
+
+/* W6: it was in already */
+inline reads_on() {
+    inside[me] = 1;
+    readers_in++;
+    writers_in--
 }
 
 inline went_out() {
@@ -107,71 +156,82 @@ inline went_out() {
     inside[me] = 0
 }
 
-inline one_more_phase(who) {
-    old_look[who] = 1;
+inline shift(value, was) {
     if
-    :: outwait[who] > 0 -> outwait[who]--
+    :: value > ticket[was] -> value = value - 2
+    :: value == ticket[was] -> value--
     :: else -> skip
     fi
 }
 
-/* a writer that waited has its turn: one phase more. A step of its own, after W2 */
-inline next_phase() {
-    one_more_phase(0);
-    one_more_phase(1);
-#if N > 2
-    one_more_phase(2)
-#endif
-}
-
-inline move_up(who, was) {
-    if
-    :: place[who] > place[was] -> place[who]--
-    :: else -> skip
-    fi
-}
-
-/* `was` gives its place in the writers' queue up */
+/* `was`, a writer, gives its place in the queue up: copies of its ticket are now between its neighbours */
 inline leave_place(was) {
     if
-    :: place[was] > 0 ->
-        move_up(0, was);
-        move_up(1, was);
+    :: roles[was] != R && ticket[was] > 0 ->
+        if :: 0 != was -> shift(ticket[0], was) :: else -> skip fi;
+        if :: 1 != was -> shift(ticket[1], was) :: else -> skip fi;
+        shift(low[0], was);
+        shift(low[1], was);
 #if N > 2
-        move_up(2, was);
+        if :: 2 != was -> shift(ticket[2], was) :: else -> skip fi;
+        shift(low[2], was);
 #endif
-        place[was] = 0
+        ticket[was] = 0
     :: else -> skip
     fi
 }
 
 inline look_at_word() {
-    d_step { l_state = state; l_ww = wwait; l_rw = rwait; l_po = poison }
+    d_step { l_state = state; l_ww = wwait; l_rw = rwait; l_po = poison; l_mark = mark }
 }
 
-/* found = some slot is in `wanted` */
-inline any_slot(wanted) {
+#define word_is_as_seen (state == l_state && wwait == l_ww && rwait == l_rw && poison == l_po && mark == l_mark)
+
+/* found = a reader is in, or looks whether it may be */
+inline any_reader() {
     found = 0;
     k = 0;
     do
-    :: k < N -> d_step { if :: slot[k] == wanted -> found = 1 :: else -> skip fi; k++ }
+    :: k < N -> d_step { if :: k != me && is_in(slot[k]) -> found = 1 :: else -> skip fi; k++ }
     :: else -> break
     od;
     k = 0
 }
 
+/* found = a writer waits that this reader waits out */
+inline any_writer_before() {
+    found = 0;
+    k = 0;
+    do
+    :: k < N -> d_step { if :: slot[k] == S_WWAIT && ticket[k] <= ticket[me] -> found = 1 :: else -> skip fi; k++ }
+    :: else -> break
+    od;
+    k = 0
+}
+
+/* found = a writer waits */
+inline any_writer() {
+    found = 0;
+    k = 0;
+    do
+    :: k < N -> d_step { if :: slot[k] == S_WWAIT -> found = 1 :: else -> skip fi; k++ }
+    :: else -> break
+    od;
+    k = 0
+}
+
+/* Goes through the slots: q_first, the writer that came first, and `low`, its ticket; whether readers are in or wait. */
 inline look_at_queue() {
-    d_step { q_first = NOBODY; q_drainer = NOBODY; q_readers = 0; q_reading = 0; k = 0 }
+    d_step { q_first = NOBODY; q_drainer = NOBODY; q_readers = 0; q_reading = 0; low[me] = 0; k = 0 }
     do
     :: k < N ->
         d_step {
             if
-            :: slot[k] == S_READING -> q_reading = 1
-            :: slot[k] == S_RWAIT && outwait[k] == 0 -> q_readers = 1
+            :: is_in(slot[k]) -> q_reading = 1; if :: slot[k] == S_LOOK -> q_readers = 1 :: else -> skip fi
+            :: slot[k] == S_RWAIT -> q_readers = 1
             :: slot[k] == S_WWAIT ->
                 if
-                :: q_first == NOBODY -> q_first = k
-                :: q_first != NOBODY && place[k] < place[q_first] -> q_first = k
+                :: q_first == NOBODY || ticket[k] < low[me] -> q_first = k; low[me] = ticket[k]
                 :: else -> skip
                 fi
             :: slot[k] == S_DRAIN -> q_drainer = k
@@ -182,6 +242,57 @@ inline look_at_queue() {
     :: else -> break
     od;
     k = 0
+}
+
+/* F2: mark, look, and take down what nobody stands behind if the mark is still there */
+inline lower_flags() {
+    d_step {
+        l_ww = 0; l_rw = 0; found = 0;
+        if
+        :: state == FREE && (wwait || rwait) -> mark = me; found = 1
+        :: else -> skip
+        fi
+    }
+    if
+    :: found ->
+        k = 0;
+        do
+        :: k < N ->
+            d_step {
+                if
+                :: slot[k] == S_WWAIT -> l_ww = 1
+                :: slot[k] == S_RWAIT -> l_rw = 1
+#ifndef M_LOOKING_IS_NOT_WAITING
+                :: slot[k] == S_LOOK -> l_rw = 1
+#endif
+                :: else -> skip
+                fi;
+                k++
+            }
+        :: else -> break
+        od;
+        k = 0;
+        d_step {
+            if
+#ifdef M_LOWERS_WITHOUT_A_MARK
+            :: true -> wwait = wwait && l_ww; rwait = rwait && l_rw; mark = NOBODY
+#else
+            :: mark == me -> wwait = wwait && l_ww; rwait = rwait && l_rw; mark = NOBODY
+#endif
+            :: else -> skip
+            fi;
+            found = 0; l_ww = 0; l_rw = 0
+        }
+    :: else -> skip
+    fi
+}
+
+/* F1: whoever is about to take a flag down looks again */
+inline raise(flag) {
+    flag = 1;
+#ifndef M_RAISING_KEEPS_THE_MARK
+    mark = NOBODY
+#endif
 }
 
 inline nudge(who) {
@@ -202,71 +313,48 @@ inline settle() {
         :: k < N -> nudge(k); k++
         :: else -> break
         od;
-        k = 0
+        k = 0;
+        lower_flags()
+    :: !l_po && l_state == WRITE -> skip /* it will settle when it leaves */
     :: else ->
         look_at_queue();
         if
-        :: l_state == DRAIN && !q_reading && q_drainer != NOBODY -> nudge(q_drainer)
-        :: l_state == FREE && !q_readers && !q_reading && q_first != NOBODY -> nudge(q_first)
-        :: else -> skip
-        fi;
-        if
-        :: !closed(l_state) ->
-            k = 0;
+        :: l_state == DRAIN ->
+            if
+            :: !q_reading && q_drainer != NOBODY -> nudge(q_drainer)
+            :: else -> skip
+            fi
+        :: else ->
+            d_step { l_ww = wwait && q_first == NOBODY; l_rw = rwait && !q_readers; q_readers = 0; k = 0 }
             do
             :: k < N ->
                 d_step {
                     if
-                    :: slot[k] == S_RWAIT && may_enter(l_state, l_ww, k) -> nudged[k] = 1
+                    :: slot[k] == S_RWAIT && (q_first == NOBODY || ticket[k] < low[me]) -> nudged[k] = 1; q_readers = 1
                     :: else -> skip
                     fi;
                     k++
                 }
             :: else -> break
             od;
-            k = 0
-        :: else -> skip
-        fi
+            k = 0;
+            if
+            :: l_state == FREE && !q_readers && !q_reading && q_first != NOBODY -> nudge(q_first)
+            :: else -> skip
+            fi;
+            if
+            :: l_state == FREE && (l_ww || l_rw) -> lower_flags()
+            :: else -> skip
+            fi
+        fi;
+        d_step { low[me] = 0; q_first = 0; q_drainer = 0; q_readers = 0; q_reading = 0 }
     fi
 }
 
 inline reader_left() {
-    any_slot(S_READING);
+    any_reader();
     if
     :: !found -> settle()
-    :: else -> skip
-    fi
-}
-
-/* F2, and F1 again when somebody came meanwhile */
-inline lower_rwait() {
-    any_slot(S_RWAIT);
-    if
-    :: !found ->
-        rwait = 0;
-#ifndef M_NO_LOOK_AFTER_LOWERING
-        any_slot(S_RWAIT);
-        if
-        :: found -> rwait = 1
-        :: else -> skip
-        fi
-#endif
-    :: else -> skip
-    fi
-}
-
-inline lower_wwait() {
-    any_slot(S_WWAIT);
-    if
-    :: !found ->
-        wwait = 0;
-#ifndef M_NO_LOOK_AFTER_LOWERING
-        any_slot(S_WWAIT);
-        if
-        :: found -> wwait = 1
-        :: else -> skip
-        fi
-#endif
     :: else -> skip
     fi
 }
@@ -286,7 +374,7 @@ inline leave_word() {
     fi
 }
 
-/* What a waiter does for the dead: W4, W5, W7, S2, S8, S10, S11, S12 */
+/* What a waiter does for the dead: W4, W5, W7, S2, S8, S10, S11, S12, S14 */
 inline recover() {
 #ifdef VICTIM
     if
@@ -298,9 +386,11 @@ inline recover() {
             :: slot[VICTIM] == S_WWAIT -> SLOT(S10, VICTIM, WWAIT, FREE)
             :: slot[VICTIM] == S_DRAIN -> SLOT(S11, VICTIM, DRAIN, FREE)
             :: slot[VICTIM] == S_TAKEN -> SLOT(S12, VICTIM, TAKEN, FREE)
+            :: slot[VICTIM] == S_LOOK -> SLOT(S14, VICTIM, LOOK, FREE)
             :: else -> skip
             fi;
-            leave_place(VICTIM)
+            leave_place(VICTIM);
+            ticket[VICTIM] = 0
         }
         d_step {
             if
@@ -314,8 +404,6 @@ inline recover() {
             :: else -> skip
             fi
         }
-        lower_wwait();
-        lower_rwait();
         settle()
     :: else -> skip
     fi
@@ -324,18 +412,22 @@ inline recover() {
 #endif
 }
 
+inline forget() {
+    l_state = 0; l_ww = 0; l_rw = 0; l_po = 0; l_mark = 0; found = 0; k = 0;
+    q_first = 0; q_drainer = 0; q_readers = 0; q_reading = 0
+}
+
 proctype holder(byte me; byte role) {
-    byte l_state, q_first, q_drainer, k;
+    byte l_state, l_mark, q_first, q_drainer, k;
     bit l_ww, l_rw, l_po, q_readers, q_reading, found, drains;
     {
         skip;
     outside:
         skip;
-        d_step { l_state = 0; l_ww = 0; l_rw = 0; l_po = 0; found = 0; q_first = 0; q_drainer = 0; q_readers = 0; q_reading = 0;
-                 old_look[me] = 0; nudged[me] = 0; by_writers[me] = 0; by_readers[me] = 0 }
+        d_step { forget(); drains = 0; ticket[me] = 0; nudged[me] = 0 }
         if
-        :: role == R -> goto try_read
-        :: role != R -> goto try_write
+        :: role == R -> d_step { comes() } goto try_read
+        :: role != R -> d_step { comes() } goto try_write
         :: goto end_stopped /* wants nothing any more: whoever sleeps then must have been woken */
         fi;
 
@@ -348,7 +440,13 @@ proctype holder(byte me; byte role) {
         :: else -> skip
         fi;
         if
-        :: l_ww || closed(l_state) -> goto read_queue
+        :: closed(l_state) || (l_ww && l_state != SHARED) -> goto read_queue
+        :: !closed(l_state) && l_ww && l_state == SHARED -> /* the flag can't be taken down: does anybody wait? */
+            any_writer();
+            if
+            :: found -> goto read_queue
+            :: else -> skip
+            fi
         :: else -> skip
         fi;
         d_step { SLOT(S1, me, FREE, READING) }
@@ -360,6 +458,15 @@ proctype holder(byte me; byte role) {
             :: else -> skip
             fi
         }
+        if
+        :: !inside[me] && !l_po && l_ww && l_state == SHARED ->
+            any_writer();
+            if
+            :: !found -> d_step { entered_as_reader() }
+            :: else -> skip
+            fi
+        :: else -> skip
+        fi;
 #else
         d_step { entered_as_reader() }
 #endif
@@ -375,44 +482,72 @@ proctype holder(byte me; byte role) {
 
     read_queue:
         skip;
-        d_step { SLOT(S3, me, FREE, TAKEN) }
-        old_look[me] = 0; /* looks at the phase, then at the word */
+        d_step { forget(); SLOT(S3, me, FREE, TAKEN) }
         look_at_word();
-        d_step {
-#ifdef M_READER_WAITS_OUT_ONE_MORE
-            outwait[me] = 2;
+        if
+        :: closed(l_state) -> skip /* waits for nobody but the writer that has its turn */
+        :: else ->
+            k = 0;
+            do
+            :: k < N ->
+                d_step {
+                    if
+#if defined M_READER_SEES_NO_WRITER
+                    :: false
 #else
-            outwait[me] = ((closed(l_state) || old_look[me]) -> 0 : 1);
+                    :: slot[k] == S_WWAIT && (!found || ticket[k] < ticket[me]) -> ticket[me] = ticket[k]; found = 1
 #endif
-            nudged[me] = 0
+                    :: else -> skip
+                    fi;
+                    k++
+                }
+            :: else -> break
+            od;
+            k = 0
+        fi;
+        skip;
+        d_step {
+            found = 0; nudged[me] = 0;
+#ifdef M_READER_LETS_THE_NEXT_WRITER_PASS
+            ticket[me] = ticket[me] + 2;
+#endif
+            SLOT(S4, me, TAKEN, RWAIT)
         }
-        d_step { SLOT(S4, me, TAKEN, RWAIT) }
 #ifndef M_READER_RAISES_NO_FLAG
-        d_step { rwait = 1; queued[me] = 1; by_writers[me] = 0 }
+        d_step { raise(rwait); queued[me] = 1 }
 #endif
     read_loop:
-        nudged[me] = 0;
+        skip;
+        d_step { forget(); nudged[me] = 0 }
         look_at_word();
         if
         :: l_po -> goto read_leave
         :: else -> skip
         fi;
         if
-        :: may_enter(l_state, l_ww, me) ->
-            d_step { SLOT(S6, me, RWAIT, READING); nudged[me] = 0 }
-            d_step {
-                l_state = state; l_ww = wwait; l_po = poison;
-                if
-                :: !l_po && may_enter(l_state, l_ww, me) -> entered_as_reader()
-                :: else -> skip
-                fi
-            }
+#ifdef M_READER_BELIEVES_THE_FLAG
+        :: l_ww -> found = 1
+#else
+        :: l_ww && !closed(l_state) && ticket[me] > 0 -> any_writer_before()
+#endif
+        :: else -> skip
+        fi;
+        if
+        :: !closed(l_state) && !found ->
+            d_step { SLOT(S6, me, RWAIT, LOOK); nudged[me] = 0 }
+            look_at_word();
             if
-            :: inside[me] -> lower_rwait(); goto reading
+            :: !l_po && l_ww && !closed(l_state) && ticket[me] > 0 -> any_writer_before()
             :: else -> skip
             fi;
-            d_step { SLOT(S7, me, READING, RWAIT) }
-            rwait = 1;
+            if
+            :: !l_po && !closed(l_state) && !found ->
+                d_step { SLOT(S13, me, LOOK, READING); nudged[me] = 0; ticket[me] = 0; entered_as_reader() }
+                lower_flags();
+                goto reading
+            :: else -> skip
+            fi;
+            d_step { SLOT(S7, me, LOOK, RWAIT) }
 #ifndef M_TURNING_BACK_WAKES_NOBODY
             reader_left()
 #endif
@@ -427,12 +562,10 @@ proctype holder(byte me; byte role) {
         :: me == GIVE_UP -> goto read_leave
 #endif
         fi;
-        rwait = 1;
         goto read_loop;
     read_leave:
         skip;
-        d_step { SLOT(S8, me, RWAIT, FREE); outwait[me] = 0; nudged[me] = 0; queued[me] = 0; by_writers[me] = 0 }
-        lower_rwait();
+        d_step { forget(); SLOT(S8, me, RWAIT, FREE); nudged[me] = 0; ticket[me] = 0; waits_no_more(me) }
 #ifndef M_LEAVING_READER_SETTLES_NOT
         settle();
 #endif
@@ -440,7 +573,7 @@ proctype holder(byte me; byte role) {
 
     reading:
         skip;
-        d_step { went_out(); SLOT(S2, me, READING, FREE); outwait[me] = 0; by_writers[me] = 0 }
+        d_step { forget(); went_out(); SLOT(S2, me, READING, FREE) }
         look_at_word();
         if
 #ifndef M_LAST_READER_WAKES_NOBODY
@@ -462,16 +595,14 @@ proctype holder(byte me; byte role) {
 #endif
         :: else -> skip
         fi;
-        any_slot(S_READING);
+        any_reader();
         if
         :: found -> goto write_queue
         :: else -> skip
         fi;
         d_step {
-            found = 0;
             if
-            :: state == l_state && wwait == l_ww && rwait == l_rw && poison == l_po ->
-                WORD(W1, FREE, WRITE); owner = me; found = 1
+            :: word_is_as_seen -> WORD(W1, FREE, WRITE); owner = me; found = 1; has_its_turn()
             :: else -> skip
             fi
         }
@@ -480,7 +611,7 @@ proctype holder(byte me; byte role) {
         :: else -> skip
         fi;
 #ifndef M_WRITER_DOES_NOT_LOOK_AGAIN
-        any_slot(S_READING);
+        any_reader();
         if
         :: found -> leave_word(); goto write_queue
         :: else -> skip
@@ -491,42 +622,29 @@ proctype holder(byte me; byte role) {
 
     write_queue:
         skip;
-        d_step { SLOT(S3, me, FREE, TAKEN) }
+        d_step { forget(); SLOT(S3, me, FREE, TAKEN) }
         d_step {
-            place[me] = 1;
-            if
-            :: place[0] >= place[me] && 0 != me -> place[me] = place[0] + 1
-            :: else -> skip
-            fi;
-            if
-            :: place[1] >= place[me] && 1 != me -> place[me] = place[1] + 1
-            :: else -> skip
-            fi;
+            if :: roles[0] != R && ticket[0] > ticket[me] -> ticket[me] = ticket[0] :: else -> skip fi;
+            if :: roles[1] != R && ticket[1] > ticket[me] -> ticket[me] = ticket[1] :: else -> skip fi;
 #if N > 2
-            if
-            :: place[2] >= place[me] && 2 != me -> place[me] = place[2] + 1
-            :: else -> skip
-            fi;
-            if
-            :: place[0] >= place[me] && 0 != me -> place[me] = place[0] + 1
-            :: else -> skip
-            fi;
+            if :: roles[2] != R && ticket[2] > ticket[me] -> ticket[me] = ticket[2] :: else -> skip fi;
 #endif
-            nudged[me] = 0;
-            drains = 0
+            ticket[me] = ticket[me] + 2;
+            nudged[me] = 0
         }
         d_step { SLOT(S5, me, TAKEN, WWAIT) }
 #ifdef M_FLAG_BEFORE_SLOT
         slot[me] = S_TAKEN;
-        wwait = 1;
+        d_step { raise(wwait) }
         look_at_word();
         slot[me] = S_WWAIT;
-        d_step { queued[me] = 1; by_writers[me] = 0; by_readers[me] = 0 }
+        d_step { queued[me] = 1 }
 #else
-        d_step { wwait = 1; queued[me] = 1; by_writers[me] = 0; by_readers[me] = 0 }
+        d_step { raise(wwait); queued[me] = 1 }
 #endif
     write_loop:
-        nudged[me] = 0;
+        skip;
+        d_step { forget(); nudged[me] = 0 }
         if
         :: !drains ->
         take_turn:
@@ -534,28 +652,40 @@ proctype holder(byte me; byte role) {
             look_at_word();
             if
             :: l_state == FREE ->
-                look_at_queue();
+                d_step { q_first = me; q_readers = 0; q_reading = 0; k = 0 }
+                do
+                :: k < N ->
+                    d_step {
+                        if
+                        :: is_in(slot[k]) -> q_reading = 1
+                        :: slot[k] == S_RWAIT && ticket[k] < ticket[me] -> q_readers = 1
+                        :: slot[k] == S_WWAIT && ticket[k] < ticket[me] -> q_first = k
+                        :: else -> skip
+                        fi;
+                        k++
+                    }
+                :: else -> break
+                od;
+                k = 0;
                 if
 #if defined M_READERS_DO_NOT_GO_FIRST
                 :: q_first == me && !q_reading ->
 #elif defined M_DRAIN_WHILE_READERS_LOOK
                 :: q_first == me && !q_readers ->
+#elif defined M_THE_LAST_WRITER_MAY_GO
+                :: !q_readers && !q_reading ->
 #else
                 :: q_first == me && !q_readers && !q_reading ->
 #endif
                     d_step {
                         if
-                        :: state == l_state && wwait == l_ww && rwait == l_rw && poison == l_po ->
-                            WORD(W2, FREE, DRAIN); owner = me; drains = 1
+                        :: word_is_as_seen -> WORD(W2, FREE, DRAIN); owner = me; drains = 1; has_its_turn()
                         :: else -> skip
                         fi
                     }
                     if
                     :: drains ->
-#ifndef M_NO_NEXT_PHASE
-                        d_step { next_phase() }
-#endif
-                        d_step { SLOT(S9, me, WWAIT, DRAIN); nudged[me] = 0 }
+                        d_step { SLOT(S9, me, WWAIT, DRAIN); leave_place(me); nudged[me] = 0 }
                     :: else -> goto take_turn
                     fi
                 :: else -> skip
@@ -569,14 +699,12 @@ proctype holder(byte me; byte role) {
 #ifdef M_DRAIN_DOES_NOT_WAIT
             found = 0;
 #else
-            any_slot(S_READING);
+            any_reader();
 #endif
             if
             :: !found ->
-                WORD(W3, DRAIN, WRITE);
-                d_step { entered_as_writer() }
-                d_step { SLOT(S11, me, DRAIN, FREE); leave_place(me); nudged[me] = 0; drains = 0 }
-                lower_wwait();
+                d_step { WORD(W3, DRAIN, WRITE); entered_as_writer() }
+                d_step { SLOT(S11, me, DRAIN, FREE); nudged[me] = 0; drains = 0 }
                 goto writing
             :: else -> skip
             fi
@@ -591,7 +719,6 @@ proctype holder(byte me; byte role) {
         :: me == GIVE_UP -> goto write_leave
 #endif
         fi;
-        wwait = 1;
         goto write_loop;
     write_leave:
         skip;
@@ -600,22 +727,21 @@ proctype holder(byte me; byte role) {
             :: drains -> SLOT(S11, me, DRAIN, FREE)
             :: else -> SLOT(S10, me, WWAIT, FREE)
             fi;
-            leave_place(me); nudged[me] = 0; queued[me] = 0
+            leave_place(me); nudged[me] = 0; waits_no_more(me)
         }
         if
         :: drains -> drains = 0; leave_word()
+#ifndef M_LEAVING_WRITER_SETTLES_NOT
+        :: !drains -> settle()
+#endif
         :: else -> skip
         fi;
-        lower_wwait();
-#ifndef M_LEAVING_WRITER_SETTLES_NOT
-        settle();
-#endif
         goto outside;
 
     writing:
         if
         :: role == D ->
-            d_step { went_out(); entered_as_reader(); WORD(W6, WRITE, SHARED); poison = 0; l_ww = wwait; l_rw = rwait }
+            d_step { reads_on(); WORD(W6, WRITE, SHARED); poison = 0; l_ww = wwait; l_rw = rwait }
             if
             :: l_ww || l_rw -> settle()
             :: else -> skip
@@ -623,7 +749,7 @@ proctype holder(byte me; byte role) {
         :: else -> skip
         fi;
         d_step {
-            went_out();
+            forget(); went_out();
             if
             :: state == SHARED -> WORD(W7, SHARED, FREE)
             :: else -> WORD(W4, WRITE, FREE)
@@ -645,22 +771,26 @@ proctype holder(byte me; byte role) {
         false
     } unless { dead[me] };
     end_dead:
-    skip
+    skip;
+    d_step { forget(); drains = 0 }
 }
 
 #ifdef VICTIM
 proctype killer() {
     byte me = VICTIM;
 end_killer:
-    d_step { dead[VICTIM] = true; somebody_died = true; went_out(); queued[VICTIM] = 0 }
+    d_step { dead[VICTIM] = true; somebody_died = true; went_out(); waits_no_more(VICTIM); nudged[VICTIM] = 0; low[VICTIM] = 0 }
 }
 #endif
 
 init {
     atomic {
+        roles[0] = ROLE0;
+        roles[1] = ROLE1;
         run holder(0, ROLE0);
         run holder(1, ROLE1);
 #if N > 2
+        roles[2] = ROLE2;
         run holder(2, ROLE2);
 #endif
 #ifdef VICTIM

@@ -51,7 +51,7 @@ void record_print(const struct recorded *from) {
     static const char *const slots[8] = {[TRII_SLOT_FREE] = "FREE",   [TRII_SLOT_TAKEN] = "TAKEN",
                                          [TRII_SLOT_READING] = "READING", [TRII_SLOT_RWAIT] = "RWAIT",
                                          [TRII_SLOT_WWAIT] = "WWAIT", [TRII_SLOT_DRAIN] = "DRAIN",
-                                         [6] = "6", [7] = "7"};
+                                         [TRII_SLOT_LOOK] = "LOOK", [7] = "7"};
     print_states("word", trii_load_relaxed(&from->words), words);
     print_states("slot", trii_load_relaxed(&from->slots), slots);
 }

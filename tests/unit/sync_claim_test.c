@@ -184,6 +184,20 @@ static void downgrade_lets_readers_in_and_no_writer(void **state) {
     assert_ok(tri_sync_release(sync, writer, &err));
 }
 
+/* A writer that gave up has left its flag in a word that is held. */
+static void who_gave_up_shuts_nobody_out(void **state) {
+    struct tri_sync *sync = *state;
+    tri_claim claim, reader, none;
+    assert_ok(tri_sync_acquire_write(sync, 10, GPU, NULL, &claim, &err));
+    assert_ok(tri_sync_downgrade(sync, claim, &err));
+    assert_status(tri_sync_acquire_write(sync, 10, HOST, &soon, &none, &err), TRI_TIMEOUT);
+    assert_ok(tri_sync_try_acquire_read(sync, 10, HOST, &reader, &err));
+    assert_ok(tri_sync_release(sync, reader, &err));
+    assert_ok(tri_sync_release(sync, claim, &err));
+    assert_ok(tri_sync_try_acquire_write(sync, 10, HOST, &claim, &err));
+    assert_ok(tri_sync_release(sync, claim, &err));
+}
+
 static void poison_keeps_the_first_cause_until_reset(void **state) {
     struct tri_sync *sync = *state;
     struct tri_error cause = {.status = TRI_TRAP, .message = "the guest trapped", .stage = "vignette"};
@@ -305,6 +319,7 @@ int main(void) {
         cmocka_unit_test(release_by_region_wants_exactly_one),
         cmocka_unit_test(misuse_is_answered),
         cmocka_unit_test(downgrade_lets_readers_in_and_no_writer),
+        cmocka_unit_test(who_gave_up_shuts_nobody_out),
         cmocka_unit_test(poison_keeps_the_first_cause_until_reset),
         cmocka_unit_test(a_poisoned_region_is_cured_by_overwriting_it),
         cmocka_unit_test(the_limit_of_readers_is_an_error),

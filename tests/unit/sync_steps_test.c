@@ -530,6 +530,77 @@ static void survive_all_deaths(const struct scenario *s) {
     free(run.seen);
 }
 
+/* ---- stopped is not dead: nobody is passed meanwhile ---- */
+
+static uint32_t waiting_writers(void) {
+    struct tri_sync_info info;
+    assert_ok(tri_sync_inspect(sync_, 0, &info, &err));
+    return info.waiting_writers;
+}
+
+/* Follows a child that waited and gave up for `steps` more; false when it has taken its flag down by then. */
+static bool follow_the_leaving(struct run *run, uint64_t steps) {
+    bool waits = false, was_there = false;
+    for (bool there = false; there || !was_there; there = waiting_writers() > 0) {
+        was_there = was_there || there;
+        assert_true(step(run, &waits));
+    }
+    for (uint64_t i = 0; i < steps && (word_of(0) & TRII_WORD_WWAIT); i++)
+        assert_true(step(run, &waits));
+    return (word_of(0) & TRII_WORD_WWAIT) != 0;
+}
+
+static void see_that_it_waits(struct run *run, uint64_t steps) {
+    tri_claim claim;
+    tri_status status = tri_sync_try_acquire_read(sync_, 0, HOST, &claim, &err);
+    if (status != TRI_BUSY)
+        fail_msg("a reader passes a waiting writer that came %u steps after the other had left: %s", (unsigned)steps,
+                 tri_status_name(status));
+    assert_false(has_answered(run));
+}
+
+/* The test reads; the child waits to write and gives up. After so many steps of its leaving, while it is about to take
+ * down the flag that says "a writer waits", another writer queues. False when the flag was down before. */
+static bool queue_behind_a_leaving(struct run *run, uint64_t steps) {
+    struct answer answer;
+    tri_claim mine;
+    bool waits = false;
+    int status = 0;
+    prepare(run);
+    assert_ok(tri_sync_acquire_read(sync_, 0, HOST, NULL, &mine, &err));
+    bool more = follow_the_leaving(run, steps);
+    start_survivor(run);
+    (void)has_changed(run);
+    do
+        if (has_changed(run) || every_instruction)
+            see_that_it_waits(run, steps);
+    while (step(run, &waits)); /* to the child's end */
+    see_that_it_waits(run, steps);
+    assert_ok(tri_sync_release(sync_, mine, &err));
+    assert_int_equal(read(run->answers, &answer, sizeof answer), sizeof answer);
+    assert_int_equal(answer.status, TRI_OK);
+    trii_store_release(&notes->go_on, 1);
+    assert_int_equal(waitpid(run->survivor, &status, 0), run->survivor);
+    assert_int_equal(status, 0);
+    close(run->answers);
+    check_nothing_is_left();
+    finish(run);
+    return more;
+}
+
+static void nobody_is_passed_while_another_stands_still(void **state) {
+    static const struct scenario leaving = {.name = "gives up behind a reader", .act = gives_up};
+    struct run run = {.scenario = &leaving, .seen = malloc(shared_bytes())};
+    uint64_t steps = 0;
+    (void)state;
+    assert_non_null(run.seen);
+    while (queue_behind_a_leaving(&run, steps))
+        steps += every_instruction ? 1 : 4; /* from a look to what follows from it there are more */
+    print_message("a writer queued at each of %u steps of another's leaving\n", (unsigned)steps);
+    assert_true(steps > 20);
+    free(run.seen);
+}
+
 static const struct scenario scenarios[] = {
     {.name = "reads", .act = reads, .events = 2},
     {.name = "writes", .act = writes, .events = 3},
@@ -576,7 +647,7 @@ static void no_steps(void **state) {
 
 int main(int argc, char **argv) {
     enum { COUNT = sizeof scenarios / sizeof *scenarios };
-    struct CMUnitTest tests[COUNT];
+    struct CMUnitTest tests[COUNT + 1];
     const struct CMUnitTest none[] = {cmocka_unit_test(no_steps)};
     every_instruction = argc > 1 && strcmp(argv[1], "all") == 0;
     notes = mmap(NULL, sizeof *notes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -587,6 +658,7 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < COUNT; i++)
         tests[i] = (struct CMUnitTest){
             .name = scenarios[i].name, .test_func = at_every_step, .initial_state = (void *)(uintptr_t)&scenarios[i]};
+    tests[COUNT] = (struct CMUnitTest)cmocka_unit_test(nobody_is_passed_while_another_stands_still);
     return cmocka_run_group_tests_name("sync_steps", tests, NULL, NULL);
 }
 
