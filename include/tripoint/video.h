@@ -50,6 +50,7 @@ struct tri_video_params {
     bool refuse_damaged;            /**< a frame that the decoder saw errors in ends the stream */
     bool alpha;                     /**< keep the result's alpha, in a codec that can; else it is flattened */
     uint8_t background[3];          /**< what shows through when it is flattened */
+    const char *format;             /**< "y4m", "raw" or a format of libav ("matroska"); NULL: by the output's ending */
     const char *codec;              /**< an encoder of libav ("libx265"); NULL: by the output's ending */
     const char *const *codec_options; /**< "crf=20": the encoder's own, `codec_option_count` of them */
     size_t codec_option_count;

@@ -58,6 +58,7 @@ static tri_status create_writer(struct video *video, const struct tri_layout *la
     const struct tri_video_params *params = &stream->params;
     enum tri_kind kind;
     const struct trii_video_encode encode = {
+        .format = params->format,
         .codec = params->codec,
         .alpha = params->alpha,
         .width = (uint32_t)layout->shape[1],

@@ -19,7 +19,7 @@
 
 #include <tripoint/view.h>
 
-#define TRII_VIDEO_VERSION 2
+#define TRII_VIDEO_VERSION 3
 #define TRII_VIDEO_OPTIONS_MAX 32
 
 struct trii_video_memory {
@@ -67,7 +67,8 @@ struct trii_video_frame {
 };
 
 struct trii_video_encode {
-    const char *codec;       /* NULL: by the ending */
+    const char *format;      /* the container, in libav's words or "y4m" or "raw"; NULL: by the ending */
+    const char *codec;       /* NULL: by the container */
     bool alpha;              /* keep it: RGBA frames, in a format that has it */
     uint32_t width, height;  /* of the frames; codecs that want even sides get them without the last column or row */
     double frames_per_second; /* without a reader */

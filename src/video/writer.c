@@ -27,7 +27,7 @@ static const AVCodec *find_codec(const struct trii_video_writer *writer, const s
         return avcodec_find_encoder_by_name("prores_ks");
     if (ends_in(name, ".mp4") || ends_in(name, ".mov") || ends_in(name, ".mkv") || ends_in(name, ".m4v"))
         return avcodec_find_encoder_by_name("libx264");
-    if (ends_in(name, ".y4m"))
+    if (strcmp(writer->format->oformat->name, "yuv4mpegpipe") == 0)
         return avcodec_find_encoder(AV_CODEC_ID_WRAPPED_AVFRAME);
     return avcodec_find_encoder(writer->format->oformat->video_codec);
 }
@@ -116,7 +116,8 @@ static tri_status open_codec(struct trii_video_writer *writer, const AVCodec *co
     c->height = (int)encode->height & even;
     c->framerate = rate_of(writer->reader, encode);
     writer->row_pixels = encode->width;
-    const bool constant = ends_in(writer->file.file.name, ".y4m"); /* its frames have no times */
+    const char *container = writer->format->oformat->name;
+    const bool constant = strcmp(container, "yuv4mpegpipe") == 0 || strcmp(container, "rawvideo") == 0; /* no times */
     c->time_base = constant || !writer->reader ? av_inv_q(c->framerate) : writer->reader->stream->time_base;
     c->thread_count = (int)encode->threads;
     if (codec->id == AV_CODEC_ID_MJPEG)
@@ -194,9 +195,15 @@ static tri_status add_others(struct trii_video_writer *writer, struct tri_error 
     return TRI_OK;
 }
 
-static tri_status open_format(struct trii_video_writer *writer, struct tri_error *err) {
+static tri_status open_format(struct trii_video_writer *writer, const char *format, struct tri_error *err) {
     const char *name = writer->file.file.name;
-    int code = avformat_alloc_output_context2(&writer->format, NULL, NULL, name);
+    if (format)
+        format = strcmp(format, "y4m") == 0 ? "yuv4mpegpipe" : strcmp(format, "raw") == 0 ? "rawvideo" : format;
+    int code = avformat_alloc_output_context2(&writer->format, NULL, format, name);
+    if (code < 0 && format)
+        return video_fail(err, TRI_INVALID_ARGUMENT, "libav can't write the format '%s'", format);
+    if (code >= 0 && writer->format->oformat->flags & AVFMT_NOFILE)
+        return video_fail(err, TRI_INVALID_ARGUMENT, "the format '%s' is not one of files", writer->format->oformat->name);
     if (code < 0)
         return video_fail(err, TRI_INVALID_ARGUMENT,
                           "can't tell the format of '%s': end it in .mp4, .mov, .mkv, .webm or .y4m", name);
@@ -230,7 +237,7 @@ tri_status video_create(const struct trii_video_file *file, struct trii_video_re
         return video_fail(err, TRI_NO_MEMORY, "no memory to write %s", file->name);
     writer->reader = reader;
     tri_status status = video_file_open(&writer->file, file, true) == 0
-                            ? open_format(writer, err)
+                            ? open_format(writer, encode->format, err)
                             : video_fail(err, TRI_NO_MEMORY, "no memory to write %s", file->name);
     const AVCodec *codec = status == TRI_OK ? find_codec(writer, encode) : NULL;
     if (status == TRI_OK && !codec)

@@ -170,6 +170,39 @@ class Videos(Case):
         self.assertLess(flat[0], 40)
         self.assertGreater(flat[1], 215)
 
+    def test_each_way_to_keep_alpha_keeps_it(self):
+        """Decoded again by ffmpeg and held against the alpha that went in."""
+        self.make("in.mov", "-c:v", "png", "-vf", "format=rgba,geq=r='r(X,Y)':g='g(X,Y)':b='b(X,Y)':a='X*255/W'", "-pix_fmt",
+                  "rgba", size="128x64", frames=3)
+        want = pixels(self.path("in.mov"))[3::4]
+        self.assertGreater(max(want) - min(want), 200)
+        for name, decoder, tolerance in (("out.webm", ["-c:v", "libvpx-vp9"], 4), ("out.mov", [], 1), ("out-%d.png", [], 0),
+                                         ("out.mkv", [], 1)):
+            codec = ["--codec", "ffv1"] if name == "out.mkv" else []
+            self.ok(self.run_it("in.mov", name, "--alpha", *codec))
+            got = subprocess.run([FFMPEG, "-v", "error", *decoder, "-i", self.path(name), "-f", "rawvideo", "-pix_fmt",
+                                  "rgba", "-"], capture_output=True, check=True, timeout=60).stdout[3::4]
+            self.assertEqual(len(got), len(want), name)
+            self.assertLessEqual(sum(abs(a - b) for a, b in zip(got, want)) / len(want), tolerance, name)
+
+    def test_formats_on_standard_output(self):
+        self.make("in.mkv", "-c:v", "ffv1", "-pix_fmt", "yuv420p", frames=4)
+        self.ok(self.run_it("in.mkv", "out.y4m"))
+        with open(self.path("out.y4m"), "rb") as file:
+            want = file.read()
+        run = self.ok(tripoint("run", self.path("dim.json"), self.path("in.mkv"), "-o", "-", "--format", "y4m"))
+        self.assertEqual(run.stdout, want)
+        again = self.ok(tripoint("run", self.path("dim.json"), "-", "-o", "-", "--format", "matroska", stdin=run.stdout))
+        self.assertTrue(again.stdout.startswith(b"\x1aE\xdf\xa3"))
+        raw = self.ok(tripoint("run", self.path("dim.json"), self.path("in.mkv"), "-o", "-", "--format", "raw")).stdout
+        self.assertEqual(len(raw), 4 * 320 * 240 * 3 // 2)
+        off = [abs(a - b) for a, b in zip(raw, b"".join(want.split(b"FRAME\n")[1:]))]
+        self.assertLess(sum(off) / len(off), 2)  # by libav's conversion
+        raw = self.ok(tripoint("run", self.path("dim.json"), self.path("in.mkv"), "-o", "-", "--format", "raw", "--alpha"))
+        self.assertEqual(len(raw.stdout), 4 * 320 * 240 * 4)
+        os.unlink(self.path("out.y4m"))
+        self.fails(self.run_it("in.mkv", "out.bin", "--format", "nonsense"), 2, "nonsense")
+
     def test_odd_sizes_and_deep_formats(self):
         for size, form in (("33x17", "yuv444p"), ("33x17", "yuv420p"), ("64x64", "yuv420p10le"), ("2x2", "yuv420p")):
             self.make("in.mkv", "-c:v", "ffv1", "-pix_fmt", form, size=size, frames=3)

@@ -172,7 +172,8 @@ static int parse(int argc, char **argv, struct run_options *o) {
         return cli_usage("run", "'%s' is one argument too many", argv[optind + 2]);
     if (!o->output)
         return cli_usage("run", "where should the result go? Add -o FILE");
-    o->is_stream = tri_video_is_stream(argv[optind + 1]) || tri_video_is_stream(o->output);
+    o->is_stream = tri_video_is_stream(argv[optind + 1]) || tri_video_is_stream(o->output) ||
+                   o->stream.format;
     if (!o->is_stream && tri_image_format_of_path(o->output) == TRI_IMAGE_UNKNOWN) {
         char name[512];
         fprintf(stderr, "tripoint: can't tell the format of '%s': end it in .png, .webp or .jpg\n",

@@ -49,7 +49,8 @@ enum {
     RUN_OPT_ALPHA,
     RUN_OPT_SKIP_FAILED,
     RUN_OPT_REFUSE_DAMAGED,
-    RUN_OPT_LIVE
+    RUN_OPT_LIVE,
+    RUN_OPT_FORMAT
 };
 #define RUN_STREAM_OPTIONS                                                                       \
     {"slots", required_argument, NULL, RUN_OPT_SLOTS}, {"frames", required_argument, NULL, RUN_OPT_FRAMES},   \
@@ -58,7 +59,7 @@ enum {
         {"alpha", no_argument, NULL, RUN_OPT_ALPHA},                                             \
         {"skip-failed", no_argument, NULL, RUN_OPT_SKIP_FAILED},                                 \
         {"refuse-damaged", no_argument, NULL, RUN_OPT_REFUSE_DAMAGED},                           \
-        {"live", no_argument, NULL, RUN_OPT_LIVE},
+        {"live", no_argument, NULL, RUN_OPT_LIVE}, {"format", required_argument, NULL, RUN_OPT_FORMAT},
 #define RUN_STREAM_INTRO                                                                         \
     "INPUT and OUTPUT may be videos (.mp4, .mov, .mkv, .webm, .avi, .y4m, ...), and images with a number in their name\n" \
     "(frame-%04d.png) or, as INPUT, a pattern ('frames/*.jpg').\n"
@@ -68,6 +69,7 @@ enum {
     "      --frames N           stop after N frames\n" \
     "      --fps N              of a sequence of images (default 25)\n" \
     "      --alpha              keep transparency (.webm, .mov, .png); else it is flattened on --background\n" \
+    "      --format NAME        y4m, raw or a format of libav like matroska (default: by OUTPUT's ending); -o - needs it\n" \
     "      --codec NAME         an encoder of libav, like libx265; --codec-option crf=20 for its own options\n" \
     "      --skip-failed        leave a frame out when its stages fail, and go on\n" \
     "      --live               INPUT, a pipe, does not wait: keep its newest frames, drop the oldest, count them\n" \

@@ -53,6 +53,9 @@ int run_stream_option(int c, struct run_options *o) {
     case RUN_OPT_SKIP_FAILED:
         stream->skip_failed = true;
         return 0;
+    case RUN_OPT_FORMAT:
+        stream->format = optarg;
+        return 0;
     case RUN_OPT_LIVE:
         stream->live = true;
         return 0;
