@@ -83,6 +83,9 @@ void trii_crew_init(struct trii_crew *crew, uint32_t size) {
 }
 
 void trii_crew_start(struct trii_crew *crew) {
+    if (crew->is_started)
+        return;
+    crew->is_started = true;
     while (crew->started + 1 < crew->size) {
         struct trii_crew_member *member = &crew->members[crew->started + 1];
         *member = (struct trii_crew_member){.crew = crew, .number = crew->started + 1};

@@ -9,7 +9,7 @@
  * One run has the crew at a time; who finds it taken, or finds all processors computing already (base/busy.h), works alone,
  * on all rows in one call. The bits that come out do not depend on who worked on what.
  *
- * Ownership: a crew belongs to its engine. Its threads start at the first trii_crew_start().
+ * Ownership: a crew belongs to its engine. Its threads start at the first trii_crew_start(), never later.
  * Threads:   trii_crew_run() from any, side by side; the others from one at a time.
  * Errors:    none: a thread that can't be started is one fewer.
  */
@@ -39,6 +39,7 @@ struct trii_crew_word {
 
 struct trii_crew {
     uint32_t size;    /* members that there may be */
+    bool is_started;  /* once: who has counted its members must be able to rely on it */
     uint32_t started; /* threads that there are */
     struct trii_crew_member members[TRII_CREW_MAX]; /* [0] is not used: the caller */
 
@@ -60,6 +61,7 @@ struct trii_crew {
 void trii_crew_init(struct trii_crew *crew, uint32_t size);
 /* No run is in progress. */
 void trii_crew_finish(struct trii_crew *crew);
+/* From then on `started` stays as it is. */
 void trii_crew_start(struct trii_crew *crew);
 /* Works on rows 0 ... rows - 1, in tiles of at least `least` rows and at most `each` tiles a member. */
 void trii_crew_run(struct trii_crew *crew, uint32_t rows, uint32_t least, uint32_t each, trii_crew_work *work,
