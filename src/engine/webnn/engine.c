@@ -22,17 +22,23 @@ static tri_status find_library(struct trii_nn *nn, const struct tri_engine_param
 /*
  * How models are compiled and run. They are set for the device, not for a model: an import takes no properties.
  *   f32         where the CPU has bf16 OpenVINO would compute in it: masks differ by up to 0.3
- *   latency     one inference at a time on all threads; frames in flight queue for it
+ *   threads     of an inference. Of several frames in flight as many are inferred at once as there are processors for, each
+ *               in a stream of the plugin's; with all processors as threads, which is the default, that is one at a time
  *   no pinning  the threads that call us belong to the application
  *   no snippets the plugin's second compiler, for chains of small operations: without it these models load in 52 ms
  *               instead of 63 and run 1 to 2 % slower (docs/decisions/0051-bring-up.md)
  */
-static tri_status set_properties(struct trii_nn *nn, uint32_t threads, struct tri_error *err) {
-    char count[16];
-    snprintf(count, sizeof count, "%u", threads);
+static tri_status set_properties(struct trii_nn *nn, struct tri_error *err) {
+    char count[16], streams[16];
+    snprintf(count, sizeof count, "%u", nn->threads * nn->streams); /* of all streams together */
+    snprintf(streams, sizeof streams, "%u", nn->streams);
     const struct trii_ov_property properties[] = {
-        {"INFERENCE_PRECISION_HINT", "f32"}, {"PERFORMANCE_HINT", "LATENCY"}, {"NUM_STREAMS", "1"},
-        {"INFERENCE_NUM_THREADS", count},    {"ENABLE_CPU_PINNING", "NO"},    {"SNIPPETS_MODE", "DISABLE"},
+        {"INFERENCE_PRECISION_HINT", "f32"},
+        {"PERFORMANCE_HINT", nn->streams > 1 ? "THROUGHPUT" : "LATENCY"},
+        {"NUM_STREAMS", streams},
+        {"INFERENCE_NUM_THREADS", count},
+        {"ENABLE_CPU_PINNING", "NO"},
+        {"SNIPPETS_MODE", "DISABLE"},
     };
     int code = nn->ov.core_set_properties(nn->core, "CPU", sizeof properties / sizeof *properties, properties);
     return code == TRII_OV_OK ? TRI_OK
@@ -48,7 +54,14 @@ static tri_status ask(struct trii_nn *nn, const char *key, char **out, struct tr
                                                    "OpenVINO has no CPU device");
 }
 
-static tri_status know_machine(struct trii_nn *nn, uint32_t threads, struct tri_error *err) {
+static void name_driver(struct trii_nn *nn) {
+    const int n = snprintf(nn->driver, sizeof nn->driver, "OpenVINO's CPU plugin, %u thread%s", nn->threads,
+                           nn->threads == 1 ? "" : "s");
+    if (nn->streams > 1 && n > 0 && (size_t)n < sizeof nn->driver)
+        snprintf(nn->driver + n, sizeof nn->driver - (size_t)n, ", %u at once", nn->streams);
+}
+
+static tri_status know_machine(struct trii_nn *nn, struct tri_error *err) {
     char *name = NULL, *abilities = NULL, *precision = NULL;
     tri_status status = ask(nn, "FULL_DEVICE_NAME", &name, err);
     if (status == TRI_OK)
@@ -58,9 +71,9 @@ static tri_status know_machine(struct trii_nn *nn, uint32_t threads, struct tri_
     if (status == TRI_OK) {
         trii_name_copy(nn->device, sizeof nn->device, name);
         snprintf(nn->precision, sizeof nn->precision, "%s, as the device says of itself", precision);
-        snprintf(nn->driver, sizeof nn->driver, "OpenVINO's CPU plugin, %u thread%s", threads, threads == 1 ? "" : "s");
-        nn->machine = trii_format("OpenVINO %s on %s (%s), f32, %u threads, no snippets", nn->version, name, abilities,
-                                  threads);
+        name_driver(nn);
+        nn->machine = trii_format("OpenVINO %s on %s (%s), f32, %u threads, %u streams, no snippets", nn->version, name,
+                                  abilities, nn->threads, nn->streams);
         if (!nn->machine)
             status = trii_fail(err, TRI_NO_MEMORY, "no memory for the machine's name");
     }
@@ -70,12 +83,12 @@ static tri_status know_machine(struct trii_nn *nn, uint32_t threads, struct tri_
     return status;
 }
 
-static tri_status start_core(struct trii_nn *nn, uint32_t threads, struct tri_error *err) {
+static tri_status start_core(struct trii_nn *nn, struct tri_error *err) {
     int code = nn->ov.core_create(&nn->core);
     if (code != TRII_OV_OK)
         return trii_openvino_fail(&nn->ov, code, err, TRI_ENGINE_UNAVAILABLE, "OpenVINO does not start");
-    tri_status status = set_properties(nn, threads, err);
-    return status == TRI_OK ? know_machine(nn, threads, err) : status;
+    tri_status status = set_properties(nn, err);
+    return status == TRI_OK ? know_machine(nn, err) : status;
 }
 
 static tri_status start_thread(struct trii_nn *nn, struct tri_error *err) {
@@ -90,7 +103,9 @@ static tri_status start_thread(struct trii_nn *nn, struct tri_error *err) {
 
 static tri_status open(struct tri_engine *engine, const struct tri_engine_params *params, struct tri_error *err) {
     struct trii_nn *nn = (struct trii_nn *)engine;
-    uint32_t threads = params->threads ? params->threads : trii_sys_processors();
+    const uint32_t processors = trii_sys_processors();
+    nn->threads = params->threads ? params->threads : processors;
+    nn->streams = nn->threads < processors ? processors / nn->threads : 1;
     nn->views = trii_calloc(TRI_REGION_MAX, sizeof *nn->views);
     if (!nn->views)
         return trii_fail(err, TRI_NO_MEMORY, "no memory for the table of tensors");
@@ -98,7 +113,7 @@ static tri_status open(struct tri_engine *engine, const struct tri_engine_params
     if (status == TRI_OK)
         status = trii_openvino_open(&nn->ov, nn->library_path, nn->version, err);
     if (status == TRI_OK)
-        status = start_core(nn, threads, err);
+        status = start_core(nn, err);
     if (status == TRI_OK)
         status = start_thread(nn, err);
     if (status == TRI_OK)

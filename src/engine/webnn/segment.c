@@ -3,11 +3,13 @@
  *
  * Inferences run on a thread of ours rather than by OpenVINO's start_async: through the C API a callback is not told
  * whether the inference failed, and a request started again before the previous callback has returned can lose its
- * callback (docs/decisions/0050-inference-thread.md). The plugin runs one inference at a time anyway.
+ * callback (docs/decisions/0050-inference-thread.md). Frames in flight are inferred side by side by those who wait for
+ * them, each in its own thread (docs/decisions/0151-streams.md).
  */
 #include "engine/webnn/webnn.h"
 
 #include "base/alloc.h"
+#include "base/busy.h"
 #include "base/status.h"
 
 static const struct trii_operand *image_of(const struct trii_stage *stage) {
@@ -92,18 +94,34 @@ static struct trii_nn_model *unsaved(const struct trii_nn *nn) {
     return model;
 }
 
-/* With the mutex held, which is let go of meanwhile. One inference at a time, in the order of submission. */
-static void infer_first(struct trii_nn *nn) {
-    struct trii_prepared *prepared = nn->first;
-    nn->first = prepared->next;
-    if (!nn->first)
-        nn->last = &nn->first;
-    nn->inferring = true;
+/* With the mutex held, which is let go of meanwhile: takes what `at` points to out of the queue and runs it. */
+static void infer_at(struct trii_nn *nn, struct trii_prepared **at) {
+    struct trii_prepared *prepared = *at;
+    *at = prepared->next;
+    if (!*at)
+        nn->last = at;
+    nn->inferring++;
     pthread_mutex_unlock(&nn->mutex);
+    trii_busy_add(nn->threads);
     infer(nn, prepared);
+    trii_busy_sub(nn->threads);
     pthread_mutex_lock(&nn->mutex);
-    nn->inferring = false;
+    nn->inferring--;
     nn->inferred = true;
+}
+
+/* Where in the queue this fence's inference may be taken from: the first place only where one runs at a time, and their
+ * order is that of submission. NULL: it is not there, or another's turn. */
+static struct trii_prepared **turn_of(struct trii_nn *nn, const struct trii_fence *fence) {
+    if (nn->inferring >= nn->streams)
+        return NULL;
+    for (struct trii_prepared **at = &nn->first; *at; at = &(*at)->next) {
+        if ((*at)->fence == fence)
+            return at;
+        if (nn->streams == 1)
+            return NULL;
+    }
+    return NULL;
 }
 
 /* Who has to wait anyway infers itself, when it is its turn: that spares waking a thread and moving to its core. An
@@ -111,9 +129,9 @@ static void infer_first(struct trii_nn *nn) {
 tri_status trii_nn_wait(struct tri_engine *engine, struct trii_fence *fence, uint64_t timeout_ns) {
     struct trii_nn *nn = (struct trii_nn *)engine;
     pthread_mutex_lock(&nn->mutex);
-    bool mine = timeout_ns > 0 && !nn->inferring && nn->first && nn->first->fence == fence;
+    struct trii_prepared **mine = timeout_ns > 0 ? turn_of(nn, fence) : NULL;
     if (mine) {
-        infer_first(nn);
+        infer_at(nn, mine);
         if (nn->first || unsaved(nn)) /* the thread goes on with the rest */
             pthread_cond_signal(&nn->wake);
     }
@@ -149,8 +167,8 @@ void trii_nn_infer_thread(void *user) {
     pthread_mutex_lock(&nn->mutex);
     for (;;) {
         struct trii_nn_model *model;
-        if (nn->first && !nn->inferring)
-            infer_first(nn);
+        if (nn->first && nn->inferring < nn->streams)
+            infer_at(nn, &nn->first);
         else if (!nn->first && (nn->inferred || nn->settling || nn->closing) && (model = unsaved(nn)))
             save(nn, model);
         else if (nn->closing && !nn->first)

@@ -11,8 +11,8 @@
  *   file.c      stages that name a model of a user's; bind.c finds out how it fits them, graph.c makes it fit
  *   byte.c      one byte through an inference
  *
- * Threads: the front door serialises calls on one engine. One thread of ours infers ("infer"); `mutex` guards what it
- * shares with the callers: the queue, `closing`, and each model's `unsaved`.
+ * Threads: the front door serialises calls on one engine. Who waits for an inference runs it, else one thread of ours does
+ * ("infer"); at most `streams` at a time. `mutex` guards what they share: the queue, `closing`, and each model's `unsaved`.
  */
 #ifndef TRIPOINT_ENGINE_WEBNN_WEBNN_H
 #define TRIPOINT_ENGINE_WEBNN_WEBNN_H
@@ -77,13 +77,15 @@ struct trii_nn {
     struct trii_nn_model *models;
     struct trii_nn_byte byte;
 
+    uint32_t threads; /* of an inference */
+    uint32_t streams; /* inferences at once */
     struct trii_thread *thread;
     bool has_mutex;
     pthread_mutex_t mutex;
     pthread_cond_t wake; /* the queue has something, or closing */
     pthread_cond_t idle; /* nothing is being saved */
     struct trii_prepared *first, **last;
-    bool inferring; /* somebody is: the thread, or a waiter */
+    uint32_t inferring; /* how many are: the thread, or waiters */
     bool inferred;  /* at least once */
     struct trii_nn_model *saving;
     bool closing;
