@@ -50,6 +50,17 @@ static void area(size_t set, struct buffers *b) {
                                   trii_all_rows(work_size), b->scratch);
 }
 
+/* To the network's own size. */
+static void bilinear_256(size_t set, struct buffers *b) {
+    kernels_of[set]->resize_bilinear(b->image, image_size, b->work, mask_size, (size_t)MASK * 4,
+                                     trii_all_rows(mask_size), b->scratch);
+}
+
+static void area_256(size_t set, struct buffers *b) {
+    kernels_of[set]->resize_area(b->image, image_size, b->work, mask_size, (size_t)MASK * 4, trii_all_rows(mask_size),
+                                 b->scratch);
+}
+
 static void nearest(size_t set, struct buffers *b) {
     kernels_of[set]->resize_nearest(b->image, image_size, b->work, work_size, (size_t)WORK * 4,
                                   trii_all_rows(work_size), b->scratch);
@@ -62,6 +73,11 @@ static void lanczos(size_t set, struct buffers *b) {
 
 static void apply_mask(size_t set, struct buffers *b) {
     kernels_of[set]->apply_mask(b->image, image_size, b->mask, mask_size, b->output, trii_all_rows(image_size),
+                                b->scratch);
+}
+
+static void apply_mask_in_place(size_t set, struct buffers *b) {
+    kernels_of[set]->apply_mask(b->output, image_size, b->mask, mask_size, b->output, trii_all_rows(image_size),
                                 b->scratch);
 }
 
@@ -155,7 +171,10 @@ static const struct {
     {"resize bilinear 1080p -> 512", bilinear, IMAGE_BYTES + WORK_BYTES},
     {"resize area 1080p -> 512", area, IMAGE_BYTES + WORK_BYTES},
     {"resize lanczos 1080p -> 512", lanczos, IMAGE_BYTES + WORK_BYTES},
+    {"resize bilinear 1080p -> 256", bilinear_256, IMAGE_BYTES + WORK_BYTES / 4},
+    {"resize area 1080p -> 256", area_256, IMAGE_BYTES + WORK_BYTES / 4},
     {"apply_mask 1080p, mask 256", apply_mask, 2 * IMAGE_BYTES + MASK_BYTES},
+    {"apply_mask in place", apply_mask_in_place, 2 * IMAGE_BYTES + MASK_BYTES},
     {"vignette 1080p", vignette, 2 * IMAGE_BYTES},
     {"pad to 1080p", pad, 2 * IMAGE_BYTES},
     {"premultiply 1080p", premultiply, 2 * IMAGE_BYTES},

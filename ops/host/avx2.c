@@ -78,27 +78,83 @@ static inline __m128 pixel_of(const uint8_t *p) {
     return _mm_cvtepi32_ps(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(word)));
 }
 
+/*
+ * Area. Scratch: the sums along y of a row of the source, four floats a pixel, then what each output column takes of them.
+ * Rows that are covered whole are added as 16-bit numbers, which is exact; a span of more rows than that holds goes to the
+ * plain twin.
+ */
+#define WHOLE_ROWS 256u
+
+struct stretch {
+    uint32_t begin, end; /* pixels */
+    float first, last;   /* what is covered of them; those between are covered whole */
+};
+
+static inline __m256 eight_bytes(const uint8_t *p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p)));
+}
+
+/* Bytes x ... x + 15 of the rows of a span. */
+static inline void sum_sixteen(const uint8_t *src, size_t pitch, const struct trii_span *rows, __m256 first, __m256 last,
+                               float *to) {
+    const uint8_t *top = src + rows->begin * pitch, *bottom = src + (rows->end - 1) * pitch;
+    __m256i whole = _mm256_setzero_si256();
+    for (const uint8_t *p = top + pitch; p < bottom; p += pitch)
+        whole = _mm256_add_epi16(whole, _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)p)));
+    __m256 low = _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(_mm256_castsi256_si128(whole)));
+    __m256 high = _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(_mm256_extracti128_si256(whole, 1)));
+    low = _mm256_add_ps(_mm256_mul_ps(eight_bytes(top), first), low);
+    high = _mm256_add_ps(_mm256_mul_ps(eight_bytes(top + 8), first), high);
+    if (bottom != top) {
+        low = _mm256_add_ps(low, _mm256_mul_ps(eight_bytes(bottom), last));
+        high = _mm256_add_ps(high, _mm256_mul_ps(eight_bytes(bottom + 8), last));
+    }
+    _mm256_storeu_ps(to, low);
+    _mm256_storeu_ps(to + 8, high);
+}
+
+static void sum_rows(const uint8_t *src, size_t pitch, const struct trii_span *rows, float *to) {
+    const __m256 first = _mm256_set1_ps(trii_covered(rows, rows->begin));
+    const __m256 last = _mm256_set1_ps(trii_covered(rows, rows->end - 1));
+    size_t x = 0;
+    for (; x + 16 <= pitch; x += 16)
+        sum_sixteen(src + x, pitch, rows, first, last, to + x);
+    for (; x < pitch; x++)
+        to[x] = trii_column(src + x, pitch, rows);
+}
+
+static inline int32_t mean_of(const float *sums, const struct stretch *s, __m128 share) {
+    const float *p = sums + (size_t)s->begin * 4, *last = sums + ((size_t)s->end - 1) * 4;
+    __m128 sum = _mm_mul_ps(_mm_loadu_ps(p), _mm_set1_ps(s->first));
+    for (const float *q = p + 4; q < last; q += 4)
+        sum = _mm_add_ps(sum, _mm_loadu_ps(q));
+    if (last != p)
+        sum = _mm_add_ps(sum, _mm_mul_ps(_mm_loadu_ps(last), _mm_set1_ps(s->last)));
+    const __m128 mean = _mm_add_ps(_mm_mul_ps(sum, share), _mm_set1_ps(0.5f));
+    const __m128i v = _mm_cvttps_epi32(_mm_min_ps(mean, _mm_set1_ps(255.0f))), words = _mm_packus_epi32(v, v);
+    return _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
+}
+
 static void resize_area(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
                         struct trii_rows rows, void *scratch) {
     const float sx = (float)in.width / (float)out.width, sy = (float)in.height / (float)out.height;
-    const __m128 share = _mm_set1_ps(1.0f / (sx * sy)), half = _mm_set1_ps(0.5f), top = _mm_set1_ps(255.0f);
-    (void)scratch;
-    dst += rows.begin * pitch;
-    for (uint32_t y = rows.begin; y < rows.end; y++, dst += pitch - (size_t)out.width * 4) {
+    const __m128 share = _mm_set1_ps(1.0f / (sx * sy));
+    float *sums = scratch;
+    struct stretch *columns = (struct stretch *)(void *)(sums + (size_t)in.width * 4);
+    for (uint32_t x = 0; x < out.width; x++) {
+        const struct trii_span s = trii_span_of(x, in.width, sx);
+        columns[x] = (struct stretch){s.begin, s.end, trii_covered(&s, s.begin), trii_covered(&s, s.end - 1)};
+    }
+    for (uint32_t y = rows.begin; y < rows.end; y++) {
         const struct trii_span down = trii_span_of(y, in.height, sy);
-        for (uint32_t x = 0; x < out.width; x++, dst += 4) {
-            const struct trii_span columns = trii_span_of(x, in.width, sx);
-            __m128 sum = _mm_setzero_ps();
-            for (uint32_t j = down.begin; j < down.end; j++) {
-                const float wy = trii_covered(&down, j);
-                const uint8_t *p = src + ((size_t)j * in.width + columns.begin) * 4;
-                for (uint32_t i = columns.begin; i < columns.end; i++, p += 4)
-                    sum = _mm_add_ps(sum, _mm_mul_ps(pixel_of(p), _mm_set1_ps(wy * trii_covered(&columns, i))));
-            }
-            const __m128i v = _mm_cvttps_epi32(_mm_min_ps(_mm_add_ps(_mm_mul_ps(sum, share), half), top));
-            const __m128i words = _mm_packus_epi32(v, v);
-            const int32_t pixel = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
-            memcpy(dst, &pixel, sizeof pixel); /* not payload: a store of new values */
+        if (down.end - down.begin > WHOLE_ROWS) {
+            trii_kernels_plain.resize_area(src, in, dst, out, pitch, (struct trii_rows){y, y + 1}, scratch);
+            continue;
+        }
+        sum_rows(src, (size_t)in.width * 4, &down, sums);
+        for (uint32_t x = 0; x < out.width; x++) {
+            const int32_t pixel = mean_of(sums, &columns[x], share);
+            memcpy(dst + y * pitch + (size_t)x * 4, &pixel, sizeof pixel); /* not payload: a store of new values */
         }
     }
 }
@@ -193,16 +249,16 @@ static struct mask_tables tables_in(void *scratch, struct trii_size image, struc
 
 /* False when eight pixels span more than eight texels: when the mask is wider than the image, or by rounding when both
  * are very wide. */
-static bool fill_tables(struct mask_tables *t, struct trii_size image, struct trii_size size) {
+static bool fill_tables(struct mask_tables t, struct trii_size image, struct trii_size size) {
     const float scale = (float)size.width / (float)image.width;
     const uint32_t padded = (uint32_t)round_up_8(image.width);
     for (uint32_t x = 0; x < padded; x++) {
         const struct trii_tap tap = trii_tap_of(x < image.width ? x : image.width - 1, size.width, scale);
         if (x % 8 == 0)
-            t->begin[x / 8] = tap.lower;
-        t->texel[x] = (int32_t)(tap.lower - t->begin[x / 8]);
-        t->weight[x] = tap.weight;
-        if (t->texel[x] > 7)
+            t.begin[x / 8] = tap.lower;
+        t.texel[x] = (int32_t)(tap.lower - t.begin[x / 8]);
+        t.weight[x] = tap.weight;
+        if (t.texel[x] > 7)
             return false;
     }
     return true;
@@ -217,12 +273,12 @@ static void blend_rows(float *row, const float *mask, struct trii_size size, con
 }
 
 /* Eight pixels with their alpha multiplied by the mask. */
-static inline __m256i mask_eight(__m256i pixels, const struct mask_tables *t, uint32_t x) {
-    const float *texels = t->row + t->begin[x / 8];
-    const __m256i index = _mm256_loadu_si256((const __m256i *)(const void *)(t->texel + x));
+static inline __m256i mask_eight(__m256i pixels, struct mask_tables t, uint32_t x) {
+    const float *texels = t.row + t.begin[x / 8];
+    const __m256i index = _mm256_loadu_si256((const __m256i *)(const void *)(t.texel + x));
     const __m256 left = _mm256_permutevar8x32_ps(_mm256_loadu_ps(texels), index);
     const __m256 right = _mm256_permutevar8x32_ps(_mm256_loadu_ps(texels + 1), index);
-    __m256 m = lerp8(left, right, _mm256_loadu_ps(t->weight + x));
+    __m256 m = lerp8(left, right, _mm256_loadu_ps(t.weight + x));
     m = _mm256_min_ps(_mm256_max_ps(m, _mm256_setzero_ps()), _mm256_set1_ps(1.0f));
     const __m256 alpha = _mm256_cvtepi32_ps(_mm256_srli_epi32(pixels, 24));
     const __m256i a = _mm256_cvttps_epi32(_mm256_add_ps(_mm256_mul_ps(alpha, m), _mm256_set1_ps(0.5f)));
@@ -231,9 +287,9 @@ static inline __m256i mask_eight(__m256i pixels, const struct mask_tables *t, ui
 
 static void apply_mask(const uint8_t *src, struct trii_size image, const float *mask, struct trii_size size,
                        uint8_t *dst, struct trii_rows rows, void *scratch) {
-    struct mask_tables t = tables_in(scratch, image, size);
+    const struct mask_tables t = tables_in(scratch, image, size); /* no pointer to it escapes: it stays in registers */
     const float sy = (float)size.height / (float)image.height;
-    if (!fill_tables(&t, image, size)) {
+    if (!fill_tables(t, image, size)) {
         trii_kernels_plain.apply_mask(src, image, mask, size, dst, rows, scratch);
         return;
     }
@@ -245,12 +301,12 @@ static void apply_mask(const uint8_t *src, struct trii_size image, const float *
         blend_rows(t.row, mask, size, &v);
         for (; x + 8 <= image.width; x += 8)
             _mm256_storeu_si256((__m256i *)(void *)(to + (size_t)x * 4),
-                                mask_eight(_mm256_loadu_si256((const __m256i *)(const void *)(from + (size_t)x * 4)), &t, x));
+                                mask_eight(_mm256_loadu_si256((const __m256i *)(const void *)(from + (size_t)x * 4)), t, x));
         if (x < image.width) {
             uint32_t tail[8] = {0};
             const size_t bytes = (size_t)(image.width - x) * 4;
             memcpy(tail, from + (size_t)x * 4, bytes); /* not payload: the last few pixels pass through a register */
-            const __m256i done = mask_eight(_mm256_loadu_si256((const __m256i *)(const void *)tail), &t, x);
+            const __m256i done = mask_eight(_mm256_loadu_si256((const __m256i *)(const void *)tail), t, x);
             _mm256_storeu_si256((__m256i *)(void *)tail, done);
             memcpy(to + (size_t)x * 4, tail, bytes); /* not payload: a store of new values */
         }

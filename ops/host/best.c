@@ -4,10 +4,10 @@
 #include <cpuid.h>
 #endif
 
-/* The larger of what the two tables need: an entry of 16 bytes an output column (and one more) for resize; the mask's
- * row and three tables of four bytes a pixel for apply_mask. */
+/* The larger of what the two tables need: an entry of 16 bytes an output column (and one more), and for area as much a
+ * column of the source, for resize; the mask's row and three tables of four bytes a pixel for apply_mask. */
 size_t trii_kernels_scratch(struct trii_size out, struct trii_size in) {
-    const size_t columns = ((size_t)out.width + 1) * 16;
+    const size_t columns = ((size_t)out.width + 1 + in.width) * 16;
     const size_t mask = ((size_t)in.width + 8 + 16 + 3 * ((size_t)out.width + 8)) * 4;
     return columns > mask ? columns : mask;
 }

@@ -43,7 +43,10 @@ struct trii_kernels {
      * with a + (b - a) * t, first along x, then along y; the result is v + 0.5, cut to an integer. */
     void (*resize_bilinear)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
                             struct trii_rows rows, void *scratch);
-    /* Area: the mean of the covered rectangle, fractions of pixels weighted by their area; + 0.5, cut, at most 255. */
+    /* Area: the mean of the covered rectangle. Of each column of pixels that it touches the sum along y: the first row's
+     * pixel times the part of it that is covered, plus the sum of those that are covered whole, plus the last row's like
+     * the first's; of these sums, times the part of the column, the sum along x; times 1 / (sx * sy), + 0.5, cut, at most
+     * 255. */
     void (*resize_area)(const uint8_t *src, struct trii_size in, uint8_t *dst, struct trii_size out, size_t pitch,
                         struct trii_rows rows, void *scratch);
     /* Nearest: the pixel that (x + 0.5) * (in / out) falls into. */

@@ -34,14 +34,10 @@ static void resize_area(const uint8_t *src, struct trii_size in, uint8_t *dst, s
         for (uint32_t x = 0; x < out.width; x++, dst += 4) {
             const struct trii_span columns = trii_span_of(x, in.width, sx);
             float sum[4] = {0};
-            for (uint32_t j = down.begin; j < down.end; j++) {
-                const float wy = trii_covered(&down, j);
-                const uint8_t *row = src + (size_t)j * in.width * 4;
-                for (uint32_t i = columns.begin; i < columns.end; i++) {
-                    const float w = wy * trii_covered(&columns, i);
-                    for (size_t c = 0; c < 4; c++)
-                        sum[c] += (float)row[(size_t)i * 4 + c] * w;
-                }
+            for (uint32_t i = columns.begin; i < columns.end; i++) {
+                const float w = trii_covered(&columns, i);
+                for (size_t c = 0; c < 4; c++)
+                    sum[c] += trii_column(src + (size_t)i * 4 + c, (size_t)in.width * 4, &down) * w;
             }
             for (size_t c = 0; c < 4; c++)
                 dst[c] = (uint8_t)trii_minf(sum[c] * share + 0.5f, 255.0f);

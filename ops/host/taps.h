@@ -2,6 +2,7 @@
 #ifndef TRIPOINT_OPS_HOST_TAPS_H
 #define TRIPOINT_OPS_HOST_TAPS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 static inline float trii_minf(float a, float b) {
@@ -50,13 +51,25 @@ static inline struct trii_span trii_span_of(uint32_t i, uint32_t in, float scale
         s.end++;
     if (s.end > in)
         s.end = in;
-    if (s.begin >= in)
-        s.begin = in - 1;
+    if (s.begin >= s.end) /* beyond the image, or narrower than a float tells */
+        s.begin = s.end - (s.end > 0);
+    if (s.end == 0)
+        s.end = 1;
     return s;
 }
 
 static inline float trii_covered(const struct trii_span *s, uint32_t i) {
     return trii_minf((float)i + 1.0f, s->to) - trii_maxf((float)i, s->from);
+}
+
+/* Area: the sum along y of what a span covers of a column of bytes that stand `pitch` apart. */
+static inline float trii_column(const uint8_t *top, size_t pitch, const struct trii_span *rows) {
+    const uint32_t last = rows->end - 1;
+    float whole = 0;
+    for (uint32_t j = rows->begin + 1; j < last; j++)
+        whole += (float)top[j * pitch];
+    const float sum = (float)top[rows->begin * pitch] * trii_covered(rows, rows->begin) + whole;
+    return last > rows->begin ? sum + (float)top[last * pitch] * trii_covered(rows, last) : sum;
 }
 
 #endif

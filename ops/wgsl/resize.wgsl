@@ -109,7 +109,7 @@ fn bilinear(@builtin(global_invocation_id) id: vec3u) {
 fn span(edge: vec2f, far: vec2f) -> vec4u {
     let c = cut(vec4f(edge, far));
     let end = min(select(c.zw, c.zw + 1u, floor(far) < far), job.source);
-    return vec4u(min(c.xy, job.source - 1u), end);
+    return vec4u(min(c.xy, max(end, vec2u(1u)) - 1u), max(end, vec2u(1u)));
 }
 
 @compute @workgroup_size(256)
@@ -120,13 +120,21 @@ fn area(@builtin(global_invocation_id) id: vec3u) {
     let edge = vec2f(boxed(id)) * job.scale;
     let far = edge + job.scale;
     let touched = span(edge, far);
+    let lowest = touched.w - 1u;
+    let first = min(f32(touched.y) + 1.0, far.y) - max(f32(touched.y), edge.y);
+    let last = min(f32(lowest) + 1.0, far.y) - max(f32(lowest), edge.y);
     var sum = vec4f(0.0);
-    for (var y = touched.y; y < touched.w; y++) {
-        let high = min(f32(y) + 1.0, far.y) - max(f32(y), edge.y);
-        for (var x = touched.x; x < touched.z; x++) {
-            let wide = min(f32(x) + 1.0, far.x) - max(f32(x), edge.x);
-            sum += pixel(x, y) * (high * wide);
+    for (var x = touched.x; x < touched.z; x++) {
+        let wide = min(f32(x) + 1.0, far.x) - max(f32(x), edge.x);
+        var whole = vec4f(0.0);
+        for (var y = touched.y + 1u; y < lowest; y++) {
+            whole += pixel(x, y);
         }
+        var column = pixel(x, touched.y) * first + whole;
+        if (lowest > touched.y) {
+            column += pixel(x, lowest) * last;
+        }
+        sum += column * wide;
     }
     resized[place(id)] = packed(rounded(min(sum * job.share, vec4f(255.0))));
 }
