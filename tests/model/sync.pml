@@ -48,7 +48,7 @@ byte readers_in = 0, writers_in = 0;
 byte inside[N]; /* 0, 1 reading, 2 writing */
 bit queued[N]; /* it has shown itself, slot and flag, and waits since */
 byte late[N];  /* who came after that: bits */
-byte credit[N]; /* writers that had their turn since, less the readers that came late and went before */
+byte credit[N]; /* writers that had their turn since, or have it then, less the readers that came late and went before */
 bool dead[N];
 bool somebody_died = false;
 
@@ -640,7 +640,7 @@ proctype holder(byte me; byte role) {
         slot[me] = S_WWAIT;
         d_step { queued[me] = 1 }
 #else
-        d_step { raise(wwait); queued[me] = 1 }
+        d_step { raise(wwait); queued[me] = 1; credit[me] = closed(state) }
 #endif
     write_loop:
         skip;
