@@ -2,9 +2,9 @@
  * Is the placement that was chosen by measuring the best one? Each pipeline with all its engines left open, against the same
  * pipeline with fixed engines, all of them in turns in one loop.
  *
- *   bench/placement [--frame | --flow] [--rounds N] [--input FILE] [--json]
+ *   bench/placement [--frame | --chain | --flow] [--rounds N] [--input FILE] [--json]
  *
- * --frame: one frame after the other only; --flow: several in flight only.
+ * --frame: the cut-out, one frame after the other; --chain: longer pipelines; --flow: the cut-out, several frames in flight.
  *
  * Fixed are all assignments of engines to stages where there are at most 36; of more, those with one engine for as many stages
  * as it can, those that differ from the chosen one in one stage, and some at random. `chosen / best` is the median of the
@@ -29,6 +29,7 @@ struct placement {
 struct contestant {
     struct placement placement;
     bool chosen;
+    uint32_t streams; /* of the network, where placement chose that */
     struct tri_pipeline *pipelines[SLOTS_MAX];
     struct bench_series series;
 };
@@ -116,6 +117,11 @@ static void add_chosen(struct bench *b) {
         c->pipelines[s] = open_pipeline(b, true);
     for (size_t i = 0; tri_plan_stage(tri_pipeline_planned(c->pipelines[0]), i, &stage); i++)
         c->placement.technology[i] = stage.technology;
+    for (size_t i = 0; i < b->stage_count; i++) {
+        struct tri_plan_candidate candidate;
+        for (size_t n = 0; tri_plan_candidate(tri_pipeline_planned(c->pipelines[0]), i, n, &candidate); n++)
+            c->streams = candidate.chosen && candidate.streams ? candidate.streams : c->streams;
+    }
 }
 
 /* ---- which are fixed ---- */
@@ -224,6 +230,8 @@ static const char *describe(const struct bench *b, const struct contestant *c, c
         used += (size_t)snprintf(text + used, bytes - used, "%s%.3s", i ? "-" : c->chosen ? " " : "",
                                  c->placement.technology[i] == TRI_TECHNOLOGY_WEBGPU ? "gpu"
                                                                                      : tri_technology_name(c->placement.technology[i]));
+    if (c->streams && used < bytes)
+        snprintf(text + used, bytes - used, " x%u", c->streams);
     return text;
 }
 
@@ -309,23 +317,32 @@ static void measure(const char *name, uint32_t width, uint32_t height, uint32_t 
     close_bench(&bench);
 }
 
+/* Is the case of the group that was asked for? NULL: all are. */
+static bool is_asked(const char *group, size_t stages, uint32_t slots) {
+    return !group || strcmp(group, slots > 1 ? "--flow" : stages > 3 ? "--chain" : "--frame") == 0;
+}
+
 int main(int argc, char **argv) {
     static const struct {
         const char *name;
+        size_t stages;
         uint32_t width, height, slots;
     } cases[] = {
-        {"cutout-auto", 320, 180, 1},   {"cutout-auto", 1280, 720, 1},     {"cutout-auto", 1920, 1080, 1},
-        {"cutout-auto", 3840, 2160, 1}, {"cutout", 1920, 1080, 1},         {"blur-background", 640, 360, 1},
-        {"portrait", 640, 360, 1},      {"replace-background", 640, 360, 1}, {"anonymize", 640, 360, 1},
-        {"cutout-auto", 320, 180, 3},   {"cutout-auto", 1920, 1080, 3},    {"cutout", 1920, 1080, 3},
+        {"cutout-auto", 3, 320, 180, 1},   {"cutout-auto", 3, 1280, 720, 1},  {"cutout-auto", 3, 1920, 1080, 1},
+        {"cutout-auto", 3, 3840, 2160, 1}, {"cutout", 3, 1920, 1080, 1},      {"blur-background", 6, 640, 360, 1},
+        {"portrait", 7, 640, 360, 1},      {"replace-background", 10, 640, 360, 1}, {"anonymize", 4, 640, 360, 1},
+        {"cutout-auto", 3, 320, 180, 3},   {"cutout-auto", 3, 1920, 1080, 3}, {"cutout", 3, 1920, 1080, 3},
     };
-    const bool frame = argc > 1 && strcmp(argv[1], "--frame") == 0, flow = argc > 1 && strcmp(argv[1], "--flow") == 0;
-    const int taken = frame || flow;
-    const struct bench_options options =
-        bench_options(argc - taken, argv + taken, 9, "bench/placement [--frame | --flow] [--rounds N] [--input FILE] [--json]");
+    const char *group = argc > 1 && (strcmp(argv[1], "--frame") == 0 || strcmp(argv[1], "--chain") == 0 ||
+                                     strcmp(argv[1], "--flow") == 0)
+                            ? argv[1]
+                            : NULL;
+    const int taken = group != NULL;
+    const struct bench_options options = bench_options(
+        argc - taken, argv + taken, 9, "bench/placement [--frame | --chain | --flow] [--rounds N] [--input FILE] [--json]");
     bench_report_begin(options.json, "placement", argc, argv);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        if (cases[i].slots > 1 ? !frame : !flow)
+        if (is_asked(group, cases[i].stages, cases[i].slots))
             measure(cases[i].name, cases[i].width, cases[i].height, cases[i].slots, &options);
     bench_report_end();
     return 0;

@@ -139,7 +139,7 @@ enum tri_prefer {
 /** How engines were chosen. */
 struct tri_plan_placement {
     enum tri_prefer prefer;
-    uint32_t slots;          /**< frames in flight it was measured with */
+    uint32_t slots;          /**< frames in flight it was measured with; the fewest that are as fast when none were asked for */
     uint64_t frame_ns;       /**< what a frame takes as chosen (of several in flight: time a frame); 0: nothing to compare */
     uint32_t measured;       /**< assignments that were measured as whole frames */
     uint32_t possible;       /**< assignments there are of engines that are available */
@@ -150,7 +150,7 @@ struct tri_plan_placement {
 /** An engine that might run a stage. */
 struct tri_plan_candidate {
     enum tri_technology technology;
-    uint32_t threads;        /**< webnn: with so many inference threads; 0: as the engine is opened for all */
+    uint32_t streams;        /**< webnn: so many inferences at once, a thread each; 0: as the engine is opened for all */
     bool chosen;
     uint64_t frame_ns;       /**< the best whole frame that was measured with it; 0: none was */
     uint64_t stage_ns;       /**< this stage's part of that frame */
@@ -277,7 +277,7 @@ struct tri_placement_params {
     uint32_t slots;            /**< throughput: frames in flight; 0: as tri_frames_slots() says */
     bool measure;              /**< don't look into the cache: measure (once in this process) and store anew */
     bool require_zero_copy;    /**< an engine that copies between stages is no candidate */
-    uint64_t budget_ns;        /**< repeating measurements ends after so long; 0: 1 s. Each assignment is measured once */
+    uint64_t budget_ns;        /**< no further round of measurements begins after it; 0: 1 s */
     struct tri_cancel *cancel; /**< may be NULL; planning then fails with TRI_CANCELLED */
     void (*progress)(void *user, const struct tri_placement_progress *progress); /**< may be NULL */
     void *user;

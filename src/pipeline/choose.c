@@ -9,7 +9,9 @@
 /* An assignment that is or was measured. */
 struct trial {
     uint8_t candidate[TRI_STAGES_MAX];
-    struct trii_cost best; /* frame_ns 0: not yet measured */
+    struct trii_cost best; /* frame_ns: the middle one of all rounds', 0: not yet measured; stages: the least */
+    uint64_t frames[TRII_CHOOSE_ROUNDS];
+    uint32_t rounds;
     bool dropped;
 };
 
@@ -128,6 +130,22 @@ static void drop(struct choosing *c, struct trial *trial, size_t failed, tri_sta
     trii_name_copy(candidate->why, sizeof candidate->why, why->message);
 }
 
+/* The middle of the rounds: neither a moment in which the machine was busy decides, nor a lucky one. */
+static void note(struct trial *trial, const struct trii_cost *cost, size_t stages) {
+    uint32_t at = trial->rounds;
+    if (at == TRII_CHOOSE_ROUNDS)
+        return;
+    for (; at > 0 && trial->frames[at - 1] > cost->frame_ns; at--)
+        trial->frames[at] = trial->frames[at - 1];
+    trial->frames[at] = cost->frame_ns;
+    for (size_t i = 0; i < stages; i++)
+        if (trial->rounds == 0 || cost->stage_ns[i] < trial->best.stage_ns[i])
+            trial->best.stage_ns[i] = cost->stage_ns[i];
+    trial->rounds++;
+    uint64_t middle = trial->frames[(trial->rounds - 1) / 2];
+    trial->best.frame_ns = middle ? middle : 1; /* 0 is "not measured" */
+}
+
 static tri_status measure(struct choosing *c, struct trial *trial, struct tri_error *err) {
     struct trii_cost cost = {.failed = SIZE_MAX};
     struct tri_error why = {0};
@@ -144,12 +162,8 @@ static tri_status measure(struct choosing *c, struct trial *trial, struct tri_er
             trii_error_copy(err, &why); /* kept for the case that nothing else is left */
         return TRI_OK;
     }
-    if (trial->best.frame_ns == 0)
-        c->done++;
-    if (trial->best.frame_ns == 0 || cost.frame_ns < trial->best.frame_ns)
-        trial->best = cost;
-    if (trial->best.frame_ns == 0)
-        trial->best.frame_ns = 1; /* 0 is "not measured" */
+    c->done += trial->rounds == 0;
+    note(trial, &cost, c->choice->stage_count);
     return TRI_OK;
 }
 
@@ -188,7 +202,7 @@ static tri_status further_rounds(struct choosing *c, struct tri_error *err) {
         uint32_t rivals = 0;
         for (uint32_t t = 0; t < c->count; t++)
             rivals += is_alive(c, &c->trials[t]) && c->trials[t].best.frame_ns && c->trials[t].best.frame_ns <= limit;
-        if (rivals < 2 || c->calls->now(c->calls->user) >= c->deadline)
+        if (rivals < 2 || (round >= TRII_CHOOSE_ROUNDS_SURE && c->calls->now(c->calls->user) >= c->deadline))
             return TRI_OK;
         for (uint32_t i = 0; i < c->count; i++) {
             struct trial *trial = &c->trials[round % 2 ? c->count - 1 - i : i]; /* nobody always runs after the same one */

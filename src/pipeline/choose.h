@@ -4,8 +4,8 @@
  *
  * Few assignments (at most TRII_CHOOSE_WHOLE) are all measured as whole frames. Of more, sixteen are measured that show
  * each stage after each candidate of the stage before it; from these costs, hand-overs included, the cheapest chain is
- * worked out, and measured beside them. Measuring goes in rounds over those that still may win: what slows the machine for
- * a moment slows each of them. Of what is within TRII_CHOOSE_TIE of the best, the assignment with the fewest engines wins,
+ * worked out, and measured beside them. Measuring goes in rounds over those that still may win, and the middle of an
+ * assignment's rounds counts: what slows the machine for a moment does not decide. Of what is within TRII_CHOOSE_TIE of the best, the assignment with the fewest engines wins,
  * then the one whose candidates were named first.
  *
  * A candidate that fails when it is measured is dropped with its reason, and what needs it is measured no more.
@@ -19,14 +19,15 @@
 
 #define TRII_CHOOSE_CANDIDATES 8
 #define TRII_CHOOSE_WHOLE 16u
-#define TRII_CHOOSE_TIE 1.03 /* closer than a measurement is sure of */
+#define TRII_CHOOSE_TIE 1.05 /* closer than a measurement is sure of */
 #define TRII_CHOOSE_OFF 1.3  /* a first measurement this far behind the best is not repeated */
-#define TRII_CHOOSE_ROUNDS 6u
+#define TRII_CHOOSE_ROUNDS 7u
+#define TRII_CHOOSE_ROUNDS_SURE 3u /* the budget ends none of these */
 #define TRII_CHOOSE_WHY_BYTES 256
 
 struct trii_candidate {
     enum tri_technology technology;
-    uint32_t threads;    /* of the engine; 0: as it is opened for all */
+    uint32_t streams;    /* webnn: so many inferences at once, a thread each; 0: as it is opened for all */
     uint64_t frame_ns;   /* the best whole frame with it; 0: not measured */
     uint64_t stage_ns;   /* the stage's share of it */
     tri_status dropped;  /* TRI_OK: it may be chosen */
@@ -63,7 +64,7 @@ struct trii_choose_calls {
     uint64_t (*now)(void *user);
     /* Told before each measurement; may be NULL. */
     void (*progress)(void *user, uint32_t done, uint32_t of);
-    uint64_t budget_ns; /* no further round begins after it */
+    uint64_t budget_ns; /* no further round begins after it, but for the first three */
 };
 
 /* TRI_ENGINE_UNAVAILABLE: a stage has no candidate left. Candidates may be dropped from the beginning. */

@@ -45,6 +45,7 @@ struct trii_flow_stage {
     struct trii_spot spot;
     enum tri_technology technology; /* of several candidates: the first, until placement has chosen */
     enum tri_technology candidates[TRI_TECHNOLOGY_COUNT]; /* in the order of preference among equals */
+    uint32_t streams;       /* of webnn, when placement chose it so; 0: the engine that is opened for all */
     size_t candidate_count; /* 0: the text names one engine, and that is it */
     const struct trii_op *op;
     struct trii_custom *custom; /* what `op` is part of, owned; NULL: a built-in operation */

@@ -101,13 +101,13 @@ bool tri_plan_placement(const struct tri_plan *plan, struct tri_plan_placement *
 }
 
 bool tri_plan_candidate(const struct tri_plan *plan, size_t stage, size_t index, struct tri_plan_candidate *out) {
-    if (!plan || !out || !plan->placement || stage >= plan->count || !plan->flow->stages[stage].candidate_count ||
+    if (!plan || !out || !plan->placement || stage >= plan->count || (!plan->flow->stages[stage].candidate_count && plan->placement->choice.stages[stage].count < 2) ||
         index >= plan->placement->choice.stages[stage].count)
         return false;
     const struct trii_choice_stage *from = &plan->placement->choice.stages[stage];
     const struct trii_candidate *candidate = &from->list[index];
     *out = (struct tri_plan_candidate){.technology = candidate->technology,
-                                       .threads = candidate->threads,
+                                       .streams = candidate->streams,
                                        .chosen = from->chosen == index,
                                        .frame_ns = candidate->frame_ns,
                                        .stage_ns = candidate->stage_ns,

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BURST_NS 60000000u                              /* frames of one assignment in a row take about so long */
+#define BURST_NS 30000000u                              /* frames of one assignment in a row take about so long */
 #define FRAMES_MAX 9u
 #define STAGE_TIMEOUT_NS (UINT64_C(10) * 1000000000u)   /* a candidate that takes longer is none */
 #define SETTLE_TIMEOUT_NS (UINT64_C(20) * 1000000000u)  /* and then it gets so long to end */
@@ -25,7 +25,7 @@ struct trii_measure {
     struct trii_measure_params params;
     size_t columns; /* the most candidates that a stage has */
     struct set *sets;
-    uint32_t set_count;
+    uint32_t set_count, in_use;
 };
 
 /* ---- memory ---- */
@@ -95,6 +95,7 @@ static void take_column(const struct trii_measure *m, size_t column) {
     for (size_t i = 0; i < m->params.choice->stage_count; i++) {
         const struct trii_choice_stage *stage = &m->params.choice->stages[i];
         m->params.flow->stages[i].technology = stage->list[column % stage->count].technology;
+        m->params.flow->stages[i].streams = stage->list[column % stage->count].streams;
     }
 }
 
@@ -141,6 +142,7 @@ tri_status trii_measure_open(const struct trii_measure_params *params, struct tr
         trii_measure_close(&m);
         return status;
     }
+    m->in_use = m->set_count;
     *out = m;
     return TRI_OK;
 }
@@ -163,6 +165,10 @@ void trii_measure_close(struct trii_measure **measure) {
 
 uint32_t trii_measure_slots(const struct trii_measure *measure) {
     return measure->set_count;
+}
+
+void trii_measure_use(struct trii_measure *measure, uint32_t slots) {
+    measure->in_use = slots < measure->set_count ? slots : measure->set_count;
 }
 
 /* ---- an assignment ---- */
@@ -267,15 +273,15 @@ static tri_status together(struct trii_measure *m, uint32_t frames, uint64_t *to
     struct worker workers[TRI_FRAMES_SLOTS_MAX] = {0};
     tri_status status = TRI_OK;
     uint64_t began = trii_sys_now_ns();
-    for (uint32_t s = 0; s < m->set_count; s++) {
+    for (uint32_t s = 0; s < m->in_use; s++) {
         workers[s] = (struct worker){.m = m, .set = &m->sets[s], .frames = frames};
-        if (s + 1 == m->set_count || trii_sys_thread_start(&workers[s].thread, "tri-measure", work, &workers[s]) != 0)
+        if (s + 1 == m->in_use || trii_sys_thread_start(&workers[s].thread, "tri-measure", work, &workers[s]) != 0)
             work(&workers[s]);
     }
-    for (uint32_t s = 0; s < m->set_count; s++)
+    for (uint32_t s = 0; s < m->in_use; s++)
         trii_sys_thread_join(&workers[s].thread);
     *took = trii_sys_now_ns() - began;
-    for (uint32_t s = 0; s < m->set_count; s++)
+    for (uint32_t s = 0; s < m->in_use; s++)
         if (workers[s].status != TRI_OK && status == TRI_OK) {
             status = workers[s].status;
             trii_error_copy(err, &workers[s].error);
@@ -292,9 +298,9 @@ static tri_status throughput(struct trii_measure *m, struct trii_cost *cost, str
         status = together(m, frames, &took, err);
     if (status != TRI_OK)
         return status;
-    for (uint32_t s = 0; s < m->set_count; s++)
+    for (uint32_t s = 0; s < m->in_use; s++)
         note_stages(m, &m->sets[s], cost);
-    cost->frame_ns = took / ((uint64_t)frames * m->set_count);
+    cost->frame_ns = took / ((uint64_t)frames * m->in_use);
     return TRI_OK;
 }
 
@@ -303,12 +309,12 @@ tri_status trii_measure_assignment(void *user, const uint8_t *candidate, struct 
     struct tri_error why = {0};
     tri_status status = TRI_OK;
     cost->failed = SIZE_MAX;
-    for (uint32_t s = 0; status == TRI_OK && s < m->set_count; s++)
+    for (uint32_t s = 0; status == TRI_OK && s < m->in_use; s++)
         status = prepare(m, &m->sets[s], candidate, cost, &why);
     if (status == TRI_OK) {
-        status = m->set_count > 1 ? throughput(m, cost, &why) : latency(m, cost, &why);
+        status = m->in_use > 1 ? throughput(m, cost, &why) : latency(m, cost, &why);
         cost->failed = status == TRI_OK ? SIZE_MAX : blamed(m, &why);
-        for (uint32_t s = 0; status != TRI_OK && status != TRI_BUSY && s < m->set_count; s++)
+        for (uint32_t s = 0; status != TRI_OK && status != TRI_BUSY && s < m->in_use; s++)
             status = recover(m, &m->sets[s], status, &why);
     }
     if (status != TRI_OK)

@@ -30,6 +30,8 @@ tri_status trii_measure_open(const struct trii_measure_params *params, struct tr
 tri_status trii_measure_assignment(void *measure, const uint8_t *candidate, struct trii_cost *cost, struct tri_error *err);
 /* How many frames there was memory for. */
 uint32_t trii_measure_slots(const struct trii_measure *measure);
+/* From now on with so many frames in flight. */
+void trii_measure_use(struct trii_measure *measure, uint32_t slots);
 void trii_measure_close(struct trii_measure **measure);
 
 #endif

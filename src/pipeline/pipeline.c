@@ -58,7 +58,7 @@ static void warm_engines(struct tri_pipeline *pipeline, bool placed) {
     for (size_t i = 0; i < pipeline->form.flow.stage_count; i++) {
         const struct trii_flow_stage *stage = &pipeline->form.flow.stages[i];
         bool chosen_later = stage->candidate_count > 1;
-        if (stage->technology != TRI_TECHNOLOGY_HOST && chosen_later == placed &&
+        if (stage->technology != TRI_TECHNOLOGY_HOST && chosen_later == placed && !stage->streams &&
             !stage->isolate)
             tri_runtime_warm(pipeline->runtime, stage->technology);
     }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define DEFAULT_BUDGET_NS UINT64_C(1000000000)
+#define SLOT_ROUNDS 3u
 
 bool trii_place_is_open(const struct trii_flow *flow) {
     for (size_t i = 0; i < flow->stage_count; i++)
@@ -28,7 +29,23 @@ void trii_placement_finish(struct trii_placement *placement) {
 
 /* ---- candidates ---- */
 
-static tri_status list_candidates(const struct trii_flow *flow, struct trii_choice *choice, struct tri_error *err) {
+/* Several frames in flight: the network may work on as many at once, each with one thread, instead of one after the other with
+ * all of them. Not where the caller has said how many threads there are to be. */
+static uint32_t streams_for(const struct tri_runtime *runtime, uint32_t slots) {
+    const struct tri_engine_params *params = trii_runtime_engine_params(runtime, TRI_TECHNOLOGY_WEBNN);
+    uint32_t processors = trii_sys_processors(), streams = processors < slots ? processors : slots;
+    return params->threads || streams < 2 ? 0 : streams;
+}
+
+static void add_streams(struct trii_choice_stage *stage, uint32_t streams) {
+    const size_t count = stage->count;
+    for (size_t c = 0; c < count; c++)
+        if (stage->list[c].technology == TRI_TECHNOLOGY_WEBNN)
+            stage->list[stage->count++] = (struct trii_candidate){.technology = TRI_TECHNOLOGY_WEBNN, .streams = streams};
+}
+
+static tri_status list_candidates(const struct trii_flow *flow, uint32_t streams, struct trii_choice *choice,
+                                  struct tri_error *err) {
     choice->stages = trii_calloc(flow->stage_count, sizeof *choice->stages);
     if (!choice->stages)
         return trii_fail(err, TRI_NO_MEMORY, "no memory to place %zu stages", flow->stage_count);
@@ -41,6 +58,8 @@ static tri_status list_candidates(const struct trii_flow *flow, struct trii_choi
         to->count = from->candidate_count ? from->candidate_count : 1;
         for (size_t c = 0; c < to->count; c++)
             to->list[c].technology = from->candidate_count ? from->candidates[c] : from->technology;
+        if (streams && !from->isolate)
+            add_streams(to, streams);
     }
     return TRI_OK;
 }
@@ -132,6 +151,34 @@ static uint32_t slots_for(const struct trii_flow *flow, const struct tri_placeme
     return slots > TRI_FRAMES_SLOTS_MAX ? TRI_FRAMES_SLOTS_MAX : slots;
 }
 
+/* As few frames in flight as are as fast as the most: each is a set of regions. Rounds, as for assignments. */
+static void tune_slots(struct trii_measure *measure, struct trii_placement *placement, uint64_t deadline) {
+    uint8_t candidate[TRI_STAGES_MAX];
+    uint64_t frame_ns[TRI_FRAMES_SLOTS_MAX + 1] = {0};
+    const uint32_t most = trii_measure_slots(measure);
+    if (most < 3) /* there was no memory for more */
+        return;
+    for (size_t i = 0; i < placement->choice.stage_count; i++)
+        candidate[i] = (uint8_t)placement->choice.stages[i].chosen;
+    for (uint32_t round = 0; round < SLOT_ROUNDS && (round == 0 || trii_sys_now_ns() < deadline); round++)
+        for (uint32_t slots = 2; slots <= most; slots++) {
+            struct trii_cost cost = {.failed = SIZE_MAX};
+            trii_measure_use(measure, slots);
+            if (trii_measure_assignment(measure, candidate, &cost, NULL) != TRI_OK)
+                return; /* it worked with all of them */
+            if (round == 0 || cost.frame_ns < frame_ns[slots])
+                frame_ns[slots] = cost.frame_ns;
+        }
+    uint64_t best = frame_ns[most];
+    for (uint32_t slots = 2; slots < most; slots++)
+        best = frame_ns[slots] < best ? frame_ns[slots] : best;
+    uint32_t slots = 2;
+    while (slots < most && (double)frame_ns[slots] > (double)best * TRII_CHOOSE_TIE)
+        slots++;
+    placement->info.slots = slots;
+    placement->choice.frame_ns = frame_ns[slots];
+}
+
 static tri_status choose(struct tri_runtime *runtime, struct trii_flow *flow, const tri_handle *handles,
                          const struct tri_placement_params *params, struct trii_placement *placement,
                          struct tri_error *err) {
@@ -157,6 +204,8 @@ static tri_status choose(struct tri_runtime *runtime, struct trii_flow *flow, co
     }
     if (status == TRI_OK)
         status = trii_choose(&placement->choice, &calls, err);
+    if (status == TRI_OK && !params->slots && placement->info.slots > 2)
+        tune_slots(measuring.measure, placement, trii_sys_now_ns() + calls.budget_ns / 2);
     trii_measure_close(&measuring.measure);
     placement->info.frame_ns = placement->choice.frame_ns;
     placement->info.measured = placement->choice.measured;
@@ -225,9 +274,14 @@ void trii_place_forget(struct tri_runtime *runtime, const struct trii_placement 
 
 /* ---- the whole ---- */
 
+static void take(struct trii_flow_stage *stage, const struct trii_candidate *candidate) {
+    stage->technology = candidate->technology;
+    stage->streams = candidate->streams;
+}
+
 static void apply(struct trii_flow *flow, const struct trii_choice *choice) {
     for (size_t i = 0; i < flow->stage_count; i++)
-        flow->stages[i].technology = choice->stages[i].list[choice->stages[i].chosen].technology;
+        take(&flow->stages[i], &choice->stages[i].list[choice->stages[i].chosen]);
 }
 
 static tri_status answer(struct tri_runtime *runtime, struct trii_flow *flow, const tri_handle *handles,
@@ -250,13 +304,12 @@ static tri_status answer(struct tri_runtime *runtime, struct trii_flow *flow, co
 tri_status trii_place(struct tri_runtime *runtime, struct trii_flow *flow, const tri_handle *handles,
                       const struct tri_placement_params *params, struct trii_placement *out, struct tri_error *err) {
     struct trii_placement placement = {.info = {.prefer = params->prefer, .slots = slots_for(flow, params)}};
-    tri_status status = list_candidates(flow, &placement.choice, err);
+    tri_status status = list_candidates(flow, streams_for(runtime, placement.info.slots), &placement.choice, err);
     placement.info.possible = status == TRI_OK ? trii_choice_possible(&placement.choice) : 0;
     if (status == TRI_OK && is_a_question(&placement.choice))
         status = answer(runtime, flow, handles, params, &placement, err);
-    for (size_t i = 0; status != TRI_OK && i < flow->stage_count; i++) /* as before */
-        if (flow->stages[i].candidate_count)
-            flow->stages[i].technology = flow->stages[i].candidates[0];
+    for (size_t i = 0; status != TRI_OK && placement.choice.stages && i < flow->stage_count; i++) /* as before */
+        take(&flow->stages[i], &placement.choice.stages[i].list[0]);
     if (status != TRI_OK) {
         trii_placement_finish(&placement);
         return status;

@@ -16,8 +16,8 @@
 #define MEASURING_MAX_NS (INT64_MAX / 2)
 
 static json_t *candidate_json(const struct trii_candidate *candidate) {
-    return json_pack("{s:s,s:I,s:I,s:I,s:i,s:s}", "technology", tri_technology_name(candidate->technology), "threads",
-                     (json_int_t)candidate->threads, "frame_ns", (json_int_t)candidate->frame_ns, "stage_ns",
+    return json_pack("{s:s,s:I,s:I,s:I,s:i,s:s}", "technology", tri_technology_name(candidate->technology), "streams",
+                     (json_int_t)candidate->streams, "frame_ns", (json_int_t)candidate->frame_ns, "stage_ns",
                      (json_int_t)candidate->stage_ns, "dropped", (int)candidate->dropped, "why", candidate->why);
 }
 
@@ -55,10 +55,10 @@ static bool read_candidate(const json_t *object, struct trii_candidate *candidat
     const json_t *name = json_object_get(object, "technology"), *why = json_object_get(object, "why"),
                  *dropped = json_object_get(object, "dropped");
     enum tri_technology technology;
-    uint64_t threads;
+    uint64_t streams;
     if (!json_is_string(name) || !tri_technology_from_name(json_string_value(name), &technology) ||
-        technology != candidate->technology || !number(object, "threads", 1024, &threads) ||
-        threads != candidate->threads || !number(object, "frame_ns", MEASURING_MAX_NS, &candidate->frame_ns) ||
+        technology != candidate->technology || !number(object, "streams", 1024, &streams) ||
+        streams != candidate->streams || !number(object, "frame_ns", MEASURING_MAX_NS, &candidate->frame_ns) ||
         !number(object, "stage_ns", MEASURING_MAX_NS, &candidate->stage_ns) || !json_is_integer(dropped) ||
         json_integer_value(dropped) > 0 || json_integer_value(dropped) < -1000 || !json_is_string(why))
         return false;

@@ -29,6 +29,7 @@ static tri_status build_stage(struct tri_plan *plan, const struct trii_flow *flo
     struct trii_plan_stage *to = &plan->stages[index];
     size_t inputs = 0, outputs = 0;
     to->technology = from->technology;
+    to->streams = from->streams;
     to->stage.name = from->name;
     to->stage.op = from->op;
     to->stage.args = from->args;

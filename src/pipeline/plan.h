@@ -29,6 +29,7 @@ struct trii_plan_stage {
     struct trii_stage stage; /* what the engine sees */
     enum tri_technology technology;
     bool isolated;                   /* in a worker process */
+    uint32_t streams;                /* an engine of its own kind; 0: the one for all */
     struct tri_engine *engine;       /* NULL until prepared */
     struct trii_task *task;          /* NULL until prepared */
     bool external[TRII_OP_OPERANDS_MAX]; /* this operand was in its region before the first stage */
@@ -73,6 +74,9 @@ bool trii_runtime_allows_native(const struct tri_runtime *runtime);
 /* Whether all stages that name files run in worker processes, whether any may, and the engine that has them do so. */
 bool trii_runtime_isolates(const struct tri_runtime *runtime);
 bool trii_runtime_has_workers(const struct tri_runtime *runtime);
+/* webnn with so many inferences at once, opened by the first call. */
+tri_status trii_runtime_streams(struct tri_runtime *runtime, uint32_t streams, struct tri_engine **out,
+                                struct tri_error *err);
 tri_status trii_runtime_isolated(struct tri_runtime *runtime, enum tri_technology technology, struct tri_engine **out,
                                  struct tri_error *err);
 /* What the outputs of files hold can be told afterwards: engines look at the files that need it. */

@@ -42,6 +42,8 @@ static tri_status prepare_stage(struct tri_plan *plan, struct trii_plan_stage *s
         return TRI_OK;
     tri_status status = stage->isolated
                             ? trii_runtime_isolated(plan->runtime, stage->technology, &stage->engine, err)
+                        : stage->streams
+                            ? trii_runtime_streams(plan->runtime, stage->streams, &stage->engine, err)
                             : tri_runtime_engine(plan->runtime, stage->technology, &stage->engine, err);
     uint64_t began = trii_trace_now(); /* that the engine opens is told by who opens it */
     if (status == TRI_OK)

@@ -20,6 +20,8 @@
 #include "pipeline/place.h"
 #include "pipeline/plan.h"
 
+#include <tripoint/frames.h>
+
 #include <pthread.h>
 #include <string.h>
 
@@ -38,6 +40,8 @@ struct slot {
     struct trii_thread *thread;
 };
 
+#define STREAMS_MAX TRI_FRAMES_SLOTS_MAX
+
 /* What was found about a placement. */
 struct placed {
     struct placed *next;
@@ -50,6 +54,8 @@ struct tri_runtime {
     struct placed *placed; /* placing */
     bool allow_native, isolate, workers;
     uint64_t isolate_timeout_ns;
+    pthread_mutex_t streams_lock;
+    struct tri_engine *streams[STREAMS_MAX]; /* streams_lock; by how many, less one */
     pthread_mutex_t isolated_lock;
     struct tri_engine *isolated[TRI_TECHNOLOGY_COUNT]; /* isolated_lock */
     struct slot slots[TRI_TECHNOLOGY_COUNT];
@@ -99,6 +105,7 @@ tri_status tri_runtime_create(const struct tri_runtime_params *given, struct tri
     runtime->workers = params.workers || params.isolate;
     runtime->isolate_timeout_ns = params.isolate_timeout_ns;
     pthread_mutex_init(&runtime->isolated_lock, NULL);
+    pthread_mutex_init(&runtime->streams_lock, NULL);
     pthread_mutex_init(&runtime->placing, NULL);
     for (int t = 0; t < TRI_TECHNOLOGY_COUNT; t++) {
         struct slot *slot = &runtime->slots[t];
@@ -139,6 +146,9 @@ void tri_runtime_destroy(struct tri_runtime **runtime) {
         trii_free(placed->record);
         trii_free(placed);
     }
+    for (size_t s = 0; s < STREAMS_MAX; s++)
+        tri_engine_close(&(*runtime)->streams[s]);
+    pthread_mutex_destroy(&(*runtime)->streams_lock);
     pthread_mutex_destroy(&(*runtime)->placing);
     pthread_mutex_destroy(&(*runtime)->isolated_lock);
     trii_trace_write_by_environment();
@@ -177,6 +187,23 @@ tri_status trii_runtime_isolated(struct tri_runtime *runtime, enum tri_technolog
     }
     *out = *engine;
     pthread_mutex_unlock(&runtime->isolated_lock);
+    return status;
+}
+
+/* Who opens it holds the lock: others that want one of these wait for it, which is what they would do anyway. */
+tri_status trii_runtime_streams(struct tri_runtime *runtime, uint32_t streams, struct tri_engine **out,
+                                struct tri_error *err) {
+    struct tri_engine_params params = runtime->slots[TRI_TECHNOLOGY_WEBNN].params;
+    tri_status status = TRI_OK;
+    if (streams < 1 || streams > STREAMS_MAX)
+        return trii_fail(err, TRI_INVALID_ARGUMENT, "%u inferences at once; there may be 1 to %u", streams, STREAMS_MAX);
+    params.threads = trii_sys_processors() > streams ? trii_sys_processors() / streams : 1; /* what is left idle infers too */
+    pthread_mutex_lock(&runtime->streams_lock);
+    if (!runtime->streams[streams - 1])
+        status = tri_engine_open(runtime->arena, TRI_TECHNOLOGY_WEBNN, &params, &runtime->streams[streams - 1], err);
+    if (status == TRI_OK)
+        *out = runtime->streams[streams - 1];
+    pthread_mutex_unlock(&runtime->streams_lock);
     return status;
 }
 
@@ -275,6 +302,13 @@ void tri_runtime_settle(struct tri_runtime *runtime) {
         pthread_mutex_lock(&slot->lock);
         struct tri_engine *engine = slot->state == OPEN ? slot->engine : NULL;
         pthread_mutex_unlock(&slot->lock);
+        if (engine)
+            trii_engine_settle(engine);
+    }
+    for (size_t s = 0; runtime && s < STREAMS_MAX; s++) {
+        pthread_mutex_lock(&runtime->streams_lock);
+        struct tri_engine *engine = runtime->streams[s];
+        pthread_mutex_unlock(&runtime->streams_lock);
         if (engine)
             trii_engine_settle(engine);
     }

@@ -246,6 +246,61 @@ static void many_stages_in_flight_share_a_model(void **state) {
     nn_close(&nn);
 }
 
+struct runner {
+    struct nn_stage stage;
+    uint8_t *expected;
+    bool same;
+    pthread_t thread;
+};
+
+static void *run_often(void *user) {
+    struct runner *r = user;
+    r->same = true;
+    for (int i = 0; i < 12; i++) {
+        memset(nn_mask(&r->stage), 0, nn_mask_bytes(&r->stage));
+        nn_run(&r->stage);
+        r->same = r->same && memcmp(nn_mask(&r->stage), r->expected, nn_mask_bytes(&r->stage)) == 0;
+    }
+    return NULL;
+}
+
+/* With streams inferences run at once: each caller still gets its own mask, and all submissions end. */
+static void streams_infer_at_once(void **state) {
+    enum { COUNT = 4 };
+    (void)state;
+    struct nn nn = nn_open(1, nn_cache()); /* a thread each, so that as many infer as there are processors */
+    struct runner runners[COUNT];
+    struct trii_fence fences[COUNT];
+    struct tri_error err = {0};
+    for (unsigned i = 0; i < COUNT; i++) {
+        struct nn_stage *s = &runners[i].stage;
+        nn_stage_init(s, &nn, "selfie", 256, 256, false);
+        nn_prepare(s);
+        nn_draw(s, i);
+        nn_run(s);
+        runners[i].expected = malloc(nn_mask_bytes(s));
+        assert_non_null(runners[i].expected);
+        memcpy(runners[i].expected, nn_mask(s), nn_mask_bytes(s));
+    }
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(pthread_create(&runners[i].thread, NULL, run_often, &runners[i]), 0);
+    for (int i = 0; i < COUNT; i++) {
+        pthread_join(runners[i].thread, NULL);
+        assert_true(runners[i].same);
+    }
+    for (int i = 0; i < COUNT; i++) { /* and by nobody in particular */
+        trii_fence_init(&fences[i]);
+        assert_ok(trii_task_submit(runners[i].stage.task, &fences[i], &err));
+    }
+    for (int i = COUNT; i-- > 0;)
+        assert_ok(trii_task_wait(runners[i].stage.task, &fences[i], TRI_FOREVER, &err));
+    for (int i = 0; i < COUNT; i++) {
+        free(runners[i].expected);
+        nn_stage_finish(&runners[i].stage);
+    }
+    nn_close(&nn);
+}
+
 /* A tensor a layout, found again, over the region's bytes; none left when the region is freed. */
 static void tensors_live_as_long_as_their_region(void **state) {
     (void)state;
@@ -388,6 +443,7 @@ int main(void) {
         cmocka_unit_test(a_foreign_blob_is_not_taken),
         cmocka_unit_test(a_run_allocates_nothing),
         cmocka_unit_test(many_stages_in_flight_share_a_model),
+        cmocka_unit_test(streams_infer_at_once),
         cmocka_unit_test(tensors_live_as_long_as_their_region),
         cmocka_unit_test(every_byte_is_seen_through_an_inference),
         cmocka_unit_test(another_thread_may_release_the_claim),

@@ -62,7 +62,7 @@ json_t *cli_candidates_json(const struct tri_plan *plan, size_t stage) {
         if (!list)
             list = json_array();
         json_array_append_new(list, json_pack("{s:s,s:I,s:b,s:o,s:o,s:o}", "technology", tri_technology_name(c.technology),
-                                              "threads", (json_int_t)c.threads, "chosen", (int)c.chosen, "stage_ms",
+                                              "streams", (json_int_t)c.streams, "chosen", (int)c.chosen, "stage_ms",
                                               milliseconds(c.stage_ns), "frame_ms", milliseconds(c.frame_ns), "dropped",
                                               c.dropped ? json_string(c.dropped) : json_null()));
     }
@@ -94,7 +94,11 @@ static void print_summary(const struct tri_plan_placement *p, FILE *to) {
 
 static void print_candidate(const struct tri_plan_candidate *c, const char *stage, int width, FILE *to) {
     char why[512];
-    fprintf(to, "   %-*s  %c %-6s ", width, stage, c->chosen ? '*' : ' ', tri_technology_name(c->technology));
+    char engine[24] = "";
+    if (c->streams)
+        snprintf(engine, sizeof engine, " x%u", c->streams);
+    fprintf(to, "   %-*s  %c %s%-*s ", width, stage, c->chosen ? '*' : ' ', tri_technology_name(c->technology),
+            9 - (int)strlen(tri_technology_name(c->technology)), engine);
     if (c->dropped)
         fprintf(to, "  out: %s\n", cli_plain(c->dropped, why, sizeof why));
     else if (c->frame_ns)
@@ -114,7 +118,7 @@ void cli_placement_text(const struct tri_plan *plan, FILE *to) {
         if (tri_plan_candidate(plan, s, 0, &c) && (int)strlen(stage.name) > width)
             width = (int)strlen(stage.name);
     print_summary(&p, to);
-    fprintf(to, "   %-*s    engine  the stage  best frame with it\n", width, "stage");
+    fprintf(to, "   %-*s    engine     the stage  best frame with it\n", width, "stage");
     for (size_t s = 0; tri_plan_stage(plan, s, &stage); s++)
         for (size_t i = 0; tri_plan_candidate(plan, s, i, &c); i++)
             print_candidate(&c, i ? "" : stage.name, width, to);

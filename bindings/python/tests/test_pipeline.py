@@ -265,7 +265,7 @@ class Shipped(Case):
     def test_cutout(self):
         photo = HERE.parents[2] / "samples" / "astronaut.png"
         try:
-            results = [tripoint.Pipeline(name).run(Image.open(photo)) for name in ("cutout-host", "cutout")]
+            results = [tripoint.Pipeline(name).run(Image.open(photo)) for name in ("cutout-host", "cutout", "cutout-auto")]
         except tripoint.EngineUnavailableError as error:
             self.skipTest(str(error))
         for result in results:
