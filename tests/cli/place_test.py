@@ -136,7 +136,9 @@ class Place(unittest.TestCase):
         os.mkdir(self.path("in"))
         for n in range(4):
             png.write(self.path("in", "frame-%d.png" % n), 64, 48, bytes((n * 20 + i) % 256 for i in range(64 * 48 * 4)))
-        self.ok("run", "cutout-auto", self.path("in", "frame-%d.png"), "-o", self.path("out-%d.png"), "--slots", "2", "--alpha")
+        report = json.loads(self.ok("run", "cutout-auto", self.path("in", "frame-%d.png"), "-o", self.path("out-%d.png"),
+                                    "--slots", "2", "--alpha", "--json"))
+        self.assertEqual((report["placement"]["prefer"], report["placement"]["slots"]), ("throughput", 2))
         self.assertTrue(all(os.path.exists(self.path("out-%d.png" % n)) for n in range(1, 4)), os.listdir(self.folder))
         self.assertEqual(len(self.entries()), 1)
 

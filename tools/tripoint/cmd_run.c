@@ -336,6 +336,7 @@ static tri_status work(struct run *run, struct tri_error *err) {
 }
 
 static void tear_down(struct run *run) {
+    json_decref(run->placement);
     tri_image_close(&run->image);
     cli_close_inputs(&run->options.inputs);
     tri_pipeline_destroy(&run->pipeline);

@@ -28,6 +28,7 @@ struct run {
     struct tri_image *image;
     struct tri_cancel *cancel;
     struct cli_placing placing;
+    json_t *placement; /* of a stream's first pipeline, for the report; NULL: none */
     struct tri_image_info image_info;
     tri_handle input, output;
     struct tri_layout output_layout;

@@ -92,6 +92,8 @@ static tri_status open_pipeline(void *user, struct tri_runtime *runtime, struct 
 static tri_status fill_inputs(void *user, struct tri_pipeline *pipeline, struct tri_error *err) {
     struct telling *telling = user;
     cli_placing_done(&telling->run->placing);
+    if (telling->run->options.json && !telling->run->placement)
+        telling->run->placement = cli_placement_json(tri_pipeline_planned(pipeline));
     return cli_decode_inputs(&telling->run->options.inputs, pipeline, tri_runtime_arena(telling->run->runtime), err);
 }
 
@@ -189,5 +191,7 @@ int run_stream_json(const struct run *run) {
                                (json_int_t)r->bytes_border);
     json_t *all = json_pack("{s:s,s:o,s:o,s:o,s:o,s:o}", "tripoint", tri_version(), "input", input, "output", output,
                             "frames", frames, "milliseconds", times, "ledger", ledger);
+    if (run->placement)
+        json_object_set(all, "placement", run->placement);
     return cli_print_json(all, strcmp(run->options.output, "-") == 0 ? stderr : stdout);
 }
