@@ -8,15 +8,18 @@
  * Waking two sleepers takes longer than many a job: 60 to 80 us on an idle machine. So a thread that has finished a
  * job looks for the next one for LINGER_NS before it sleeps, one thread of the pool at most; and where one lingers, who
  * begins a job after a short one looks for its end for WATCH_NS, in which the event loop does nothing else. Calls that
- * follow each other closely then meet no sleeper; others cost what they did, and an idle pool sleeps.
+ * follow each other closely then meet no sleeper; others cost what they did, and an idle pool sleeps. A promise settled so
+ * needs no turn of the event loop: TURN_NS after the first one calls go the long way round, until the loop has turned. On
+ * one processor the two would keep each other from running: there nobody looks for anything.
  */
 #include "addon.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
-enum { THREADS_MAX = 160, IDLE_MAX = 4, LINGER_NS = 100000, WATCH_NS = 20000 };
+enum { THREADS_MAX = 160, IDLE_MAX = 4, LINGER_NS = 100000, WATCH_NS = 20000, TURN_NS = 200000 };
 
 struct pool {
     pthread_mutex_t lock;
@@ -29,6 +32,8 @@ struct pool {
     const struct job *watched; /* the environment's thread looks for its end and need not be woken */
     atomic_bool watched_ended; /* told without the lock */
     bool last_was_short;       /* the job that ended last took less than WATCH_NS */
+    int called_from, lingers_on; /* processors: of the last call, of the thread that lingers */
+    int64_t turn;                /* the environment's thread: its first look since the loop turned; 0: none yet */
     bool stop;
     napi_threadsafe_function wake;
 };
@@ -65,6 +70,7 @@ static int64_t now(void) {
 /* Under the lock, which it gives up meanwhile. The thread counts as idle: a job that comes needs no other. */
 static void linger(struct pool *pool) {
     pool->idle++;
+    pool->lingers_on = sched_getcpu();
     atomic_store_explicit(&pool->lingers, true, memory_order_relaxed);
     pthread_mutex_unlock(&pool->lock);
     const int64_t end = now() + LINGER_NS;
@@ -80,7 +86,8 @@ static void *serve(void *argument) {
     bool worked = false;
     pthread_mutex_lock(&pool->lock);
     for (;;) {
-        if (worked && !pool->todo && !pool->stop && pool->idle < IDLE_MAX && !pool->lingers)
+        if (worked && !pool->todo && !pool->stop && pool->idle < IDLE_MAX && !pool->lingers &&
+            sched_getcpu() != pool->called_from)
             linger(pool);
         while (!pool->todo && !pool->stop && pool->idle < IDLE_MAX) {
             pool->idle++;
@@ -199,8 +206,10 @@ static void woken(napi_env env, napi_value function, void *context, void *data) 
     struct addon *addon = context;
     (void)function;
     (void)data;
-    if (env && !addon->ending)
-        deliver(env, addon);
+    if (!env || addon->ending)
+        return;
+    addon->pool->turn = 0;
+    deliver(env, addon);
 }
 
 bool pool_create(struct addon *addon) {
@@ -262,6 +271,17 @@ struct job *job_create(struct addon *addon, struct runtime *runtime, void (*work
     return job;
 }
 
+/* Under the lock. */
+static bool may_watch(struct pool *pool, const struct job *job) {
+    if (!pool->lingers || pool->lingers_on == pool->called_from || pool->waiting != 1 || !pool->last_was_short ||
+        !job->deferred)
+        return false;
+    const int64_t begun = now();
+    if (pool->turn == 0)
+        pool->turn = begun;
+    return begun - pool->turn < TURN_NS;
+}
+
 static bool begin(struct job *job, bool *watched) {
     struct addon *addon = job->addon;
     struct pool *pool = addon->pool;
@@ -282,7 +302,8 @@ static bool begin(struct job *job, bool *watched) {
     /* The one that lingers sees the only job there is without being woken. */
     if (!pool->lingers || pool->waiting > 1)
         pthread_cond_signal(&pool->work_or_stop);
-    *watched = pool->lingers && pool->waiting == 1 && pool->last_was_short && job->deferred;
+    pool->called_from = sched_getcpu();
+    *watched = may_watch(pool, job);
     if (*watched)
         pool->watched = job;
     pthread_mutex_unlock(&pool->lock);

@@ -262,12 +262,16 @@ class BadCalls(Case):
                 tripoint.execute(wrong)
 
     def test_a_forked_child_gets_errors(self):
-        region = self.region(self.arena, 8)
+        region = self.region(self.arena)
+        plan = tripoint.Plan([vignette(region)])
         child = os.fork()
         if child == 0:
             outcomes = []
-            for call in (lambda: self.arena.allocate(8), lambda: memoryview(region), region.read().__enter__,
-                         region.free):
+            for call in (lambda: self.arena.allocate(8), lambda: memoryview(region), lambda: np.asarray(region),
+                         lambda: np.from_dlpack(region), region.read().__enter__, region.write().__enter__,
+                         lambda: region.shape, lambda: region.state, lambda: region.peek("host", 0), region.reset,
+                         lambda: tripoint.execute([vignette(region)]), lambda: tripoint.Plan([vignette(region)]),
+                         plan.run, region.free):
                 try:
                     call()
                     outcomes.append(False)
@@ -275,7 +279,7 @@ class BadCalls(Case):
                     outcomes.append(True)
             os._exit(0 if all(outcomes) else 1)
         self.assertEqual(os.waitpid(child, 0)[1], 0)
-        self.assertEqual(region.nbytes, 8)
+        self.assertEqual(region.nbytes, 256)
 
     def test_many_threads_use_and_free(self):
         def work(seed):
