@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { ImageData, ZeroCopyImagePipeline } from 'tripoint';
-import { rejectsCode, throwsCode, wants } from './kit.mjs';
+import { rejectsCode, throwsCode, turnsOfTheLoop, wants } from './kit.mjs';
 
 const grey = (width, height) => new ImageData(new Uint8ClampedArray(width * height * 4).fill(100), width, height);
 
@@ -93,16 +93,10 @@ test('the event loop has its turns while a large image is copied', async (t) => 
   const pipeline = new ZeroCopyImagePipeline({ pixels: 'host' });
   const image = grey(4096, 2048); // 32 MiB, in pieces of 2
   await pipeline.processImage(image);
-  let turns = 0;
-  let running = true;
-  const count = () => {
-    turns++;
-    if (running) setImmediate(count);
-  };
-  setImmediate(count);
+  const stop = turnsOfTheLoop();
   const into = grey(4096, 2048);
   await pipeline.processImage(image, { into });
-  running = false;
+  const turns = stop();
   assert.ok(turns >= 30, `${turns} turns`); // 15 between the pieces that go in, 15 between those that come out
   pipeline.arena.destroy();
 });

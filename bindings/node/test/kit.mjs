@@ -46,3 +46,18 @@ export function runNode(args, env = {}) {
 export async function until(met) {
   while (!met()) await new Promise((done) => setImmediate(done));
 }
+
+/** Counts the turns of the event loop until its answer is called, which gives their number. */
+export function turnsOfTheLoop() {
+  let turns = 0;
+  let running = true;
+  const count = () => {
+    turns++;
+    if (running) setImmediate(count);
+  };
+  setImmediate(count);
+  return () => {
+    running = false;
+    return turns;
+  };
+}

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import test from 'node:test';
 import { createZeroCopyPipeline, GPUMapMode, WebGPUContext, WebNNContext } from 'tripoint';
-import { image, rejectsCode, root, wants } from './kit.mjs';
+import { image, rejectsCode, root, turnsOfTheLoop, wants } from './kit.mjs';
 
 const host = (operation, input, output, more = {}) => ({ technology: 'host', operation, input, output, ...more });
 
@@ -42,15 +42,9 @@ test('work on disjoint regions overlaps, and the event loop goes on', async () =
 test('brief calls in a row leave the event loop its turns', async () => {
   const arena = createZeroCopyPipeline();
   const region = image(arena, 8, 8);
-  let turns = 0;
-  let running = true;
-  const count = () => {
-    turns++;
-    if (running) setImmediate(count);
-  };
-  setImmediate(count);
+  const stop = turnsOfTheLoop();
   for (let i = 0; i < 2000; i++) await arena.executeZeroCopy([host('vignette', region, region)]);
-  running = false;
+  const turns = stop();
   assert.ok(turns >= 10, `${turns} turns`);
   arena.destroy();
 });
